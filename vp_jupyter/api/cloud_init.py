@@ -1,0 +1,18 @@
+"""Cloud-init scripts: the service's own check of them."""
+
+from __future__ import annotations
+
+from .records import Validation
+from .resource import Resource
+from .transport import Credential
+
+
+class CloudInit(Resource):
+    """``/validate/cloudinit``. Needs no key."""
+
+    credential = Credential.NONE
+
+    def validate(self, content: str, *, type: str = "instant-vm") -> Validation:
+        """What the service says of a script; `type` is instant-vm, vm or baremetal."""
+        body = {"type": type, "content": content}
+        return self._call("POST", "validate/cloudinit", Validation, body=body)

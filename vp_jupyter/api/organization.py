@@ -1,0 +1,42 @@
+"""The organization that the key belongs to, and its SSH keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .address import route
+from .records import Organization, SshKey
+from .resource import Resource
+from .transport import Credential
+
+
+class Organizations(Resource):
+    """``/organization``"""
+
+    def get(self) -> Organization:
+        """The organization's id, name and billing addresses."""
+        return self._call("GET", "organization", Organization)
+
+    def notify(self, emails: Iterable[str]) -> Organization:
+        """Replace the addresses that billing notices go to."""
+        body = {"billing_notification_target_emails": [*emails]}
+        return self._call("PATCH", "organization", Organization, body=body)
+
+
+class SshKeys(Resource):
+    """``/organization/ssh-keys``: public keys that deploys can name. A change does not reach machines that
+    are already there."""
+
+    credential = Credential.BOTH
+
+    def list(self) -> list[SshKey]:
+        """Every key of the organization."""
+        return self._pages("organization/ssh-keys", SshKey)
+
+    def add(self, name: str, content: str) -> SshKey:
+        """Add a public key under a unique name (3 to 64 letters, digits, hyphens, spaces)."""
+        return self._call("POST", "organization/ssh-keys", SshKey, body={"name": name, "content": content})
+
+    def delete(self, id: str) -> None:
+        """Remove a key."""
+        self._call("DELETE", route("organization", "ssh-keys", id))

@@ -1,0 +1,52 @@
+"""JSON as it travels: bodies out, records in."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from .errors import InvalidRequest, UnexpectedAnswer
+from .secret import Secret
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """A body as JSON. Raises `InvalidRequest` for what JSON cannot carry, without quoting it."""
+    try:
+        return msgspec.json.encode(body)
+    except (TypeError, ValueError) as error:  # a lone surrogate, say
+        problem = type(error).__name__
+    raise InvalidRequest(f"What was asked cannot be written as JSON ({problem}).")
+
+
+def decoded(content: bytes, into: Any, *, asked: str) -> Any:
+    """JSON as a record. Raises `UnexpectedAnswer` that names the place where it does not fit."""
+    try:
+        return _decoder(into).decode(content)
+    except msgspec.ValidationError as error:
+        problem = f"the answer has an unexpected shape, {error}. {UnexpectedAnswer.advice}"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        problem = "the answer is not JSON; is the address the service's? Check VP_BASE_URL."
+    raise UnexpectedAnswer(f"{asked}: {problem}")
+
+
+def detail(content: bytes) -> object:
+    """What an error answer says under ``detail``; None where it is not FastAPI's JSON."""
+    try:
+        answer = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return answer.get("detail") if isinstance(answer, dict) else None
+
+
+@functools.cache
+def _decoder(into: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(into, strict=False, dec_hook=_custom)
+
+
+def _custom(kind: type, value: Any) -> Any:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise ValueError("expected a text")

@@ -1,0 +1,93 @@
+"""%vp and %%vp: the magics themselves. What they do is in the modules beside this one, imported when used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_cell_magic, magics_class
+from traitlets import Bool, Float, Int, Unicode
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .session import Session
+
+
+class CommandFailed(Exception):
+    """A command that failed, shown as its sentence alone. `%vp --debug` shows the rest."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+@magics_class
+class VP(Magics):
+    """Voltage Park in this notebook; the settings are set with ``%config VP.name = value``."""
+
+    ssh_user = Unicode("user", help="Login on VMs, which the service does not name.").tag(config=True)
+    confirm = Bool(True, help="Ask before money is spent or data destroyed.").tag(config=True)
+    default_key = Unicode(
+        "all", help="SSH keys that a launch gets: a name, a file, `all` or `none`; several with commas."
+    ).tag(config=True)
+    operating_system = Unicode("TensorML 24 Everything", help="Preferred on a new VM.").tag(config=True)
+    page_size = Int(100, min=1, help="Records asked for at once.").tag(config=True)
+    refresh = Float(10.0, min=1.0, help="Seconds that a listing is fresh for TAB and panels.").tag(
+        config=True
+    )
+
+    _session: Session | None = None
+
+    @property
+    def session(self) -> Session:
+        """This notebook's session."""
+        if self._session is None:
+            from .session import Session
+
+            self._session = Session(self)
+        return self._session
+
+    @line_cell_magic
+    def vp(self, line: str, cell: str | None = None) -> Any:
+        """Find, launch, list, reach and price GPU machines: see ``%vp help``."""
+        from .run import run
+
+        return run(self.session, line, cell)
+
+    def close(self) -> None:
+        """End what the session has started."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magics and their completion; loading again changes nothing."""
+    if isinstance(_registered(shell), VP):
+        return
+    import atexit
+
+    magics = VP(shell=shell)
+    shell.register_magics(magics)
+
+    def complete(_: Any, event: Any) -> list[str]:
+        from .completion import complete as completions
+
+        return completions(magics, event)
+
+    shell.set_hook("complete_command", complete, re_key=r"^(.*=\s*)?%%?vp\b")
+    atexit.register(magics.close)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Take the magics away again."""
+    magics = _registered(shell)
+    if isinstance(magics, VP):
+        magics.close()
+        shell.configurables.remove(magics)
+        for kind in ("line", "cell"):
+            shell.magics_manager.magics[kind].pop("vp", None)
+        shell.magics_manager.registry.pop("VP", None)
+
+
+def _registered(shell: InteractiveShell) -> object:
+    return shell.magics_manager.registry.get("VP")

@@ -1,0 +1,88 @@
+"""What TAB offers after %vp: commands, flags, and live names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from ..api import Client
+from . import run as _run  # noqa: F401  # registers the commands
+from .grammar import COMMANDS, Command
+
+if TYPE_CHECKING:
+    from . import VP
+
+PATIENCE = 0.15  # seconds that a first listing may take before TAB answers without names
+
+_LIVE: dict[str, tuple[Callable[[Client], Any], Callable[[Any], str]]] = {
+    "machines": (lambda client: client.machines.list(), lambda machine: machine.label),
+    "keys": (lambda client: client.ssh_keys.list(), lambda key: key.name or key.id),
+    "volumes": (lambda client: client.storage.list(), lambda volume: volume.name or volume.id),
+    "presets": (lambda client: client.offers(), lambda offer: offer.id if offer.kind == "vm" else ""),
+    "locations": (lambda client: client.locations.list(), lambda place: place.city or place.id),
+}
+_pool = ThreadPoolExecutor(1, thread_name_prefix="vp-tab")
+
+
+def complete(magics: VP, event: Any) -> list[str]:
+    """The completions of IPython's `event`; never raises, never waits longer than `PATIENCE`."""
+    match = re.match(r"^(?:.*=\s*)?%%?vp\b(.*)$", event.text_until_cursor, re.DOTALL)
+    if not match:
+        return []
+    words = match[1].split()
+    begun = words.pop() if words and not match[1][-1:].isspace() else ""
+    command, used = _command(words)
+    if command is None:
+        return _starting(begun, sorted({known[0] for known in COMMANDS}))
+    children = [known[-1] for known in COMMANDS if known[:-1] == command.words] if not used else []
+    if begun.startswith("-"):
+        flags = [flag for argument in command.arguments for flag in argument.flags if flag.startswith("--")]
+        return _starting(begun, [*flags, "--help"])
+    choices, live = _expected(command, used)
+    return _starting(begun, [*children, *choices, *(_names(magics, live) if live else [])])
+
+
+def _command(words: list[str]) -> tuple[Command | None, list[str]]:
+    """The command that the words name, and the words that remain for it."""
+    for length in (2, 1):
+        if tuple(words[:length]) in COMMANDS and len(words) >= length:
+            return COMMANDS[tuple(words[:length])], words[length:]
+    return None, words
+
+
+def _expected(command: Command, used: list[str]) -> tuple[list[str], str | None]:
+    """The fixed choices and the kind of live names that fit at the cursor."""
+    if used and used[-1].startswith("-"):
+        for argument in command.arguments:
+            if (
+                used[-1] in argument.flags
+                and "action" not in argument.options | {"action": 0}
+                or (used[-1] in argument.flags and argument.options.get("action") == "append")
+            ):
+                return list(argument.options.get("choices", ())), argument.live
+    for argument in command.arguments:
+        if not argument.flags[0].startswith("-"):
+            return list(argument.options.get("choices", ())), argument.live
+    return [], None
+
+
+def _names(magics: VP, kind: str) -> list[str]:
+    """Live names from the last listing, or from a new one where that comes in time."""
+    fetch, name = _LIVE[kind]
+    session = magics.session
+    waiting = _pool.submit(session.seen, kind, fetch=fetch, max_age=magics.refresh)
+    try:
+        items = waiting.result(PATIENCE)
+    except Exception:  # a completion that fails is no completion
+        return []
+    return [_quoted(label) for label in map(name, items) if label]
+
+
+def _quoted(label: str) -> str:
+    return f'"{label}"' if " " in label else label
+
+
+def _starting(begun: str, offers: list[str]) -> list[str]:
+    return [offer for offer in offers if offer.startswith(begun)]

@@ -1,0 +1,134 @@
+"""The grammar of %vp: sub-commands with their arguments, parsed by argparse, without its exits."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+if TYPE_CHECKING:
+    from .session import Session
+
+    Run = Callable[[Session, argparse.Namespace], Any]
+
+
+class Refused(Exception):
+    """A command that cannot be carried out; its text is the whole message for the user."""
+
+
+class Finished(Exception):
+    """A command that ended with its help shown."""
+
+
+class Argument(NamedTuple):
+    """One argument of a command; `live` names what TAB offers for it: machines, keys, presets, …"""
+
+    flags: tuple[str, ...]
+    options: dict[str, Any]
+    live: str | None = None
+
+
+class Command(NamedTuple):
+    """One sub-command: ``ls``, or ``storage create``."""
+
+    words: tuple[str, ...]
+    group: str
+    run: Run
+    arguments: tuple[Argument, ...]
+    takes_cell: bool
+
+    @property
+    def summary(self) -> str:
+        """Its first sentence."""
+        return (self.run.__doc__ or "").strip().split("\n\n")[0]
+
+
+COMMANDS: dict[tuple[str, ...], Command] = {}
+
+
+def arg(*flags: str, live: str | None = None, **options: Any) -> Argument:
+    """An argument, as for `argparse.ArgumentParser.add_argument`."""
+    return Argument(flags, options, live)
+
+
+YES = arg("-y", "--yes", action="store_true", help="do not ask")
+MACHINE = arg("machine", live="machines", help="name, id, or a unique beginning of either")
+MACHINES = arg("machines", nargs="+", metavar="machine", live="machines", help="names or ids")
+
+
+def command(name: str, *arguments: Argument, group: str, takes_cell: bool = False) -> Callable[[Run], Run]:
+    """Make a function of (session, arguments) the sub-command `name`; its docstring is the help.
+
+    With `takes_cell` it also works as %%vp: the body is then `arguments.cell`, which is None otherwise.
+    """
+
+    def register(run: Run) -> Run:
+        words = tuple(name.split())
+        COMMANDS[words] = Command(words, group, run, arguments, takes_cell)
+        return run
+
+    return register
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that raises where argparse would print and exit."""
+
+    def __init__(self, **options: Any) -> None:
+        if sys.version_info >= (3, 14):
+            options.setdefault("color", False)
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise Refused(f"{message[:1].upper()}{message[1:]}.\n{self.format_usage().strip()}")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise Finished
+
+
+def build() -> argparse.ArgumentParser:
+    """The parser of all registered commands."""
+    root = _Parser(prog="%vp", add_help=False)
+    root.add_argument("--debug", action="store_true", help="show the whole traceback of a failure")
+    parents: dict[tuple[str, ...], Any] = {(): _branches(root)}
+    for words, known in sorted(COMMANDS.items()):
+        *above, last = words
+        parser = parents[tuple(above)].add_parser(
+            last, help=known.summary, description=known.run.__doc__, prog=f"%vp {' '.join(words)}"
+        )
+        parser.set_defaults(command=known, cell=None)
+        for argument in known.arguments:
+            parser.add_argument(*argument.flags, **argument.options)
+        if _children(words):
+            parents[words] = _branches(parser)
+    return root
+
+
+def _branches(parser: argparse.ArgumentParser) -> Any:
+    return parser.add_subparsers(metavar="command", parser_class=_Parser)
+
+
+def _children(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    return (other for other in COMMANDS if other[:-1] == words)
+
+
+def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
+    """The arguments of a line. Raises `Refused` with a sentence and the usage, `Finished` after a help."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise Refused(f"The line cannot be read: {str(error).lower()}.") from None
+    options = [word for word in words if word == "--debug"]
+    words = [word for word in words if word != "--debug"]
+    if words and not words[0].startswith("-") and (words[0],) not in COMMANDS:
+        raise Refused(f"There is no command {words[0]!r}{_nearest(words[0])}. See %vp help.")
+    return parser.parse_args([*options, *words])
+
+
+def _nearest(word: str) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(word, [words[0] for words in COMMANDS], n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

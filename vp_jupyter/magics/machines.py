@@ -1,0 +1,327 @@
+"""Commands about machines that are there: ls, show, wait, start, stop, reboot, rename, tag, rm, ssh, …"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from .. import tables
+from ..api import Conflict, Machine
+from ..api.records import Rental, VirtualMachine
+from ..connect import ssh_command
+from ..costs import quote
+from ..formats import cents, moment, number, rate, span, text, usd
+from ..views import Card, Column, Note, Table
+from .dialogue import Progress, confirm, offer_cell
+from .grammar import MACHINE, MACHINES, YES, Refused, arg, command
+from .session import Session
+
+GROUP = "Machines"
+
+_COLUMNS = [
+    Column("name", "name"),
+    Column("kind", "kind"),
+    Column("status", "status"),
+    Column("gpus", "GPUs", number, right=True),
+    Column("address", "address"),
+    Column("rate_hourly", "$/h", usd, right=True),
+    Column("age", "age", span, right=True),
+    Column("tags", "tags"),
+    Column("id", "id"),
+]
+
+
+@command("ls", arg("--tag", help="only machines with this tag"), group=GROUP)
+def ls(session: Session, args: Namespace) -> Any:
+    """VMs and rentals together: what runs, where, and what it costs per hour."""
+    machines = [one for one in session.machines() if args.tag in (None, *one.tags)]
+    frame = tables.machines(machines, session.client.now())
+    caption = f"{len(machines)} machines, {rate(total_rate(machines))} together."
+    return Table.of(frame, _COLUMNS, caption=caption if machines else "No machines: %vp prices, %vp launch.")
+
+
+def total_rate(machines: Sequence[Machine]) -> Decimal:
+    """USD per hour of all of them."""
+    return sum((one.rate_hourly for one in machines if one.rate_hourly is not None), start=Decimal(0))
+
+
+@command("show", MACHINE, group=GROUP)
+def show(session: Session, args: Namespace) -> Any:
+    """One machine with all that is known of it."""
+    return card(session, session.client.machines.get(session.machine(args.machine)))
+
+
+def card(session: Session, machine: Machine) -> Card:
+    """A machine's facts. A kubeconfig is a credential and is not among them."""
+    record = machine.record
+    facts = {
+        "kind": {"vm": "virtual machine", "metal": "bare-metal rental"}[machine.kind],
+        "status": machine.status,
+        "cost": rate(machine.rate_hourly),
+        "if released": rate(machine.released_rate_hourly) if machine.released_rate_hourly is not None else "",
+        "GPUs": f"{machine.gpus} × {machine.gpu_model}" if machine.gpus else "",
+        "addresses": ", ".join(f"{host}:{port}" for host, port in machine.endpoints),
+        "created": moment(machine.created),
+        "age": span(session.client.now() - machine.created) if machine.created else "",
+        "tags": ", ".join(machine.tags),
+    }
+    if isinstance(record, VirtualMachine):
+        has = record.resources
+        facts |= {
+            "system": record.operating_system or "",
+            "vCPU, RAM, disk": f"{number(has.vcpu_count)}, {number(has.ram_gb)} GB, {number(has.storage_gb)} GB",
+            "port forwards": ", ".join(
+                f"{f.internal_port} at {f.external_port}" for f in record.port_forwards
+            ),
+            "hostnode": record.hostnode_id or "",
+        }
+    else:
+        facts |= {
+            "network": record.network_type or "",
+            "nodes": number(record.node_count),
+            "login": record.username or "",
+            "private addresses": ", ".join(node.private_ip or "" for node in record.node_networking),
+            "volume": record.storage_id or "",
+            "Kubernetes cluster": record.k8s_cluster_id or "",
+        }
+    return Card(machine.label, {**facts, "id": machine.id})
+
+
+@command(
+    "wait", MACHINE, arg("--timeout", type=float, default=3600.0, help="seconds (default 3600)"), group=GROUP
+)
+def wait(session: Session, args: Namespace) -> Any:
+    """Wait until a machine is Running, and say where it stands meanwhile."""
+    return card(session, until_running(session, session.machine(args.machine), timeout=args.timeout))
+
+
+def until_running(session: Session, machine: Machine, *, timeout: float = 3600.0) -> Machine:
+    """Wait with a progress line. An interrupt ends the wait, not the machine, and says what that costs."""
+    progress = Progress()
+    started = session.client.now()
+
+    def tell(record: VirtualMachine | Rental) -> None:
+        progress(f"{machine.label}: {record.status or 'starting'} · {span(session.client.now() - started)}")
+
+    try:
+        session.client.machines.operations(machine).wait(machine.id, timeout=timeout, progress=tell)
+    except KeyboardInterrupt:
+        raise Refused(
+            f"Stopped waiting. {machine.label} ({machine.id}) goes on starting and costs {rate(machine.rate_hourly)}: "
+            f"%vp wait {machine.id[:8]} waits again, %vp rm {machine.id[:8]} ends it."
+        ) from None
+    session.changed()
+    return session.client.machines.get(machine)
+
+
+@command("start", MACHINES, YES, group=GROUP)
+def start(session: Session, args: Namespace) -> Any:
+    """Start stopped machines, after what that costs and a yes."""
+    machines = _chosen(session, args.machines)
+    more = sum((_full_rate(one) - (one.rate_hourly or 0) for one in machines), start=Decimal(0))
+    confirm(session, f"Start {_named(machines)}? {cost_change(session, more)}", yes=args.yes)
+    for machine in machines:
+        session.client.machines.operations(machine).start(machine.id)
+    session.changed()
+    return Note(f"Starting {_named(machines)}; %vp wait tells when a machine is up.")
+
+
+@command(
+    "stop",
+    MACHINES,
+    arg("--release", action="store_true", help="give the GPUs up, so that only storage is billed (VMs)"),
+    YES,
+    group=GROUP,
+)
+def stop(session: Session, args: Namespace) -> Any:
+    """Stop machines. A stopped machine bills in full unless it is released, which gives its GPUs up."""
+    machines = _chosen(session, args.machines)
+    if args.release and any(one.kind == "metal" for one in machines):
+        raise Refused("A bare-metal rental cannot be released: stopped it bills in full, %vp rm ends it.")
+    if args.release:
+        after = sum((one.released_rate_hourly or Decimal(0) for one in machines), start=Decimal(0))
+        effect = f"What runs there ends. They then cost {rate(after)}, for storage; GPUs may be gone at the next start."
+    else:
+        effect = (
+            f"What runs there ends, and they go on costing {rate(total_rate(machines))} (VMs: see --release)."
+        )
+    confirm(session, f"Stop {_named(machines)}? {effect}", yes=args.yes)
+    for machine in machines:
+        if machine.kind == "vm":
+            session.client.vms.stop(machine.id, release=args.release)
+        else:
+            session.client.metal.stop(machine.id)
+    session.changed()
+    return Note(f"Stopped {_named(machines)}{' and released its GPUs' if args.release else ''}.")
+
+
+@command(
+    "reboot",
+    MACHINE,
+    arg("--node", nargs="+", metavar="IP", help="public addresses of the nodes (default: all)"),
+    YES,
+    group=GROUP,
+)
+def reboot(session: Session, args: Namespace) -> Any:
+    """Reboot the nodes of a rental; a VM is stopped and started again."""
+    machine = session.machine(args.machine)
+    confirm(session, f"Reboot {_named([machine])}? What runs there ends.", yes=args.yes)
+    if machine.kind == "metal":
+        session.client.metal.reboot(machine.id, args.node or [host for host, _ in machine.endpoints])
+    else:
+        session.client.vms.stop(machine.id)
+        session.client.vms.start(machine.id)
+    session.changed()
+    return Note(f"Rebooting {machine.label}; %vp wait {machine.label} tells when it is up.")
+
+
+@command("rename", MACHINE, arg("name", help="the new name"), group=GROUP)
+def rename(session: Session, args: Namespace) -> Any:
+    """Rename a machine."""
+    machine = session.machine(args.machine)
+    session.client.machines.operations(machine).update(machine.id, name=args.name)
+    session.changed()
+    return Note(f"{machine.label} is now called {args.name}.")
+
+
+@command(
+    "tag",
+    MACHINE,
+    arg("tags", nargs="*", help="tags to add; without any, the tags are shown"),
+    arg("--rm", nargs="+", default=[], metavar="tag", help="tags to take away"),
+    group=GROUP,
+)
+def tag(session: Session, args: Namespace) -> Any:
+    """Add tags to a machine, or take some away."""
+    machine = session.machine(args.machine)
+    tags = [one for one in dict.fromkeys([*machine.tags, *args.tags]) if one not in args.rm]
+    if args.tags or args.rm:
+        session.client.machines.operations(machine).update(machine.id, tags=tags)
+        session.changed()
+    return Note(f"{machine.label}: {text(tags)}")
+
+
+@command(
+    "rm",
+    MACHINES,
+    arg("--node", nargs="+", metavar="IP", help="only these nodes of a rental, by public address"),
+    YES,
+    group=GROUP,
+)
+def remove(session: Session, args: Namespace) -> Any:
+    """End machines for good, after a yes. Everything on their disks is lost."""
+    machines = _chosen(session, args.machines)
+    if args.node:
+        (machine,) = machines if len(machines) == 1 else (None,)
+        if machine is None or machine.kind != "metal":
+            raise Refused("--node takes nodes from one bare-metal rental.")
+        nodes = ", ".join(args.node)
+        question = f"Remove {nodes} from {machine.label}? Everything on it is lost."
+        confirm(session, question, yes=args.yes)
+        session.client.metal.remove_nodes(machine.id, args.node)
+        session.changed()
+        return Note(f"Removed {nodes} from {machine.label}.")
+    now = session.client.now()
+    each = "; ".join(
+        f"{one.label} ({one.kind}, {one.gpus} GPUs, {rate(one.rate_hourly)}, "
+        f"{span(now - one.created) if one.created else 'age unknown'} old)"
+        for one in machines
+    )
+    confirm(session, f"End {each}? Everything on the disks is lost.", yes=args.yes)
+    for machine in machines:
+        session.client.machines.operations(machine).delete(machine.id)
+    session.changed()
+    return Note(f"Ended {_named(machines)}: {rate(total_rate(machines))} less.")
+
+
+@command(
+    "ssh",
+    MACHINE,
+    arg("--node", type=int, default=0, help="which node of a rental, from 0"),
+    arg("--user", help="login (default: the rental's own, VP.ssh_user for VMs)"),
+    group=GROUP,
+)
+def ssh(session: Session, args: Namespace) -> Any:
+    """Put a cell below with the ssh line for a machine, ready to run."""
+    offer_cell(ssh_cell(session, session.machine(args.machine), node=args.node, user=args.user))
+    return None
+
+
+def ssh_cell(session: Session, machine: Machine, *, node: int = 0, user: str | None = None) -> str:
+    """The source of a cell that reaches a machine; IPython's ``!`` would expand ``$`` and braces."""
+    line = ssh_command(machine, user=user or session.settings.ssh_user, node=node, command="nvidia-smi")
+    if any(sign in line for sign in "${}"):
+        raise Conflict(f"The ssh line for {machine.label} holds signs that a notebook would change.")
+    return f"!{line}"
+
+
+@command(
+    "forward",
+    MACHINE,
+    arg("port", type=int, help="the port inside the VM"),
+    arg("--external", type=int, help="the port outside (default: the service chooses)"),
+    arg("--rm", action="store_true", help="take the forward away"),
+    group=GROUP,
+)
+def forward(session: Session, args: Namespace) -> Any:
+    """Make a port of a VM reachable from outside, for everybody who knows the address."""
+    machine = _vm(session, args.machine)
+    if args.rm:
+        session.client.vms.unforward(machine.id, args.port)
+        return Note(f"Port {args.port} of {machine.label} is no longer reachable.")
+    made = session.client.vms.forward(machine.id, args.port, args.external)
+    host = machine.endpoints[0].host if machine.endpoints else "its address"
+    return Note(f"Port {args.port} of {machine.label} is reachable at {host}:{made.external_port}.")
+
+
+@command("relocate", MACHINE, YES, group=GROUP)
+def relocate(session: Session, args: Namespace) -> Any:
+    """Move a released VM to a hostnode that has room, so that it can start again."""
+    machine = _vm(session, args.machine)
+    confirm(session, f"Move {_named([machine])} to another hostnode?", yes=args.yes)
+    session.client.vms.relocate(machine.id)
+    session.changed()
+    return Note(f"{machine.label} is moving; %vp show {machine.label} tells where it is.")
+
+
+def cost_change(session: Session, more: Decimal) -> str:
+    """What a change of the burn rate means, in words: now, per day, in all, and how long the balance lasts."""
+    burn, balance = session.together(session.client.billing.hourly_rate, session.client.billing.balance)
+    priced = quote(more, burn_hourly=burn, balance=balance)
+    lasts = (
+        f", the balance of {cents(balance)} lasts {span(priced.lasts)}" if priced.lasts is not None else ""
+    )
+    word = "more" if more >= 0 else "less"
+    return (
+        f"{rate(abs(more))} {word} ({cents(abs(priced.rate_daily))} a day); "
+        f"everything then costs {rate(priced.burn_hourly)}{lasts}."
+    )
+
+
+def _full_rate(machine: Machine) -> Decimal:
+    """USD per hour of a machine that runs."""
+    record = machine.record
+    full = (
+        record.pricing.total_associated_per_hr if isinstance(record, VirtualMachine) else record.rate_hourly
+    )
+    return full if full is not None else Decimal(0)
+
+
+def _chosen(session: Session, references: Sequence[str]) -> list[Machine]:
+    from ..api.machines import pick
+
+    known = session.machines()
+    return list({one.id: one for one in (pick(reference, known) for reference in references)}.values())
+
+
+def _named(machines: Sequence[Machine]) -> str:
+    return ", ".join(machine.label for machine in machines)
+
+
+def _vm(session: Session, reference: str) -> Machine:
+    machine = session.machine(reference)
+    if machine.kind != "vm":
+        raise Refused(f"{machine.label} is a bare-metal rental; this is for VMs.")
+    return machine

@@ -1,0 +1,208 @@
+"""Commands about what is for sale: prices, locations."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .. import tables
+from ..api import NotFound, Offer
+from ..api.offers import NETWORKS
+from ..formats import number, rate, text, usd
+from ..views import Card, Column, Table
+from .grammar import Refused, arg, command
+from .session import Session
+
+GROUP = "Find"
+
+_COLUMNS = [
+    Column("gpus", "GPUs", number, right=True),
+    Column("kind", "kind"),
+    Column("network", "network"),
+    Column("operating_system", "system"),
+    Column("rate_hourly", "$/h", usd, right=True),
+    Column("rate_per_gpu_hour", "$/GPU-h", usd, right=True),
+    Column("rate_daily", "$/day", usd, right=True),
+    Column("stock", "to be had", right=True),
+    Column("locations", "where"),
+    Column("vcpus", "vCPU", number, right=True),
+    Column("ram_gb", "RAM GB", number, right=True),
+    Column("storage_gb", "disk GB", number, right=True),
+    Column("id", "id"),
+]
+
+
+@command(
+    "prices",
+    arg("--all", action="store_true", help="every preset at every system, and every place"),
+    arg("--gpus", type=int, help="only machines with that many GPUs"),
+    arg("--preset", live="presets", help="one preset, by its id"),
+    group=GROUP,
+)
+def prices(session: Session, args: Namespace) -> Any:
+    """What can be had now and what it costs, VMs and bare metal side by side, cheapest per GPU first.
+
+    One line for each size, kind and network; sold out is said. Bare metal is priced by the node of 8 GPUs.
+    """
+    if args.preset:
+        return _preset(session, args.preset)
+    offers, place = session.together(session.client.offers, session.place_names)
+    session.seen("presets", fetch=lambda _: offers, max_age=0)
+    if args.gpus is not None:
+        offers = [offer for offer in offers if offer.gpus == args.gpus]
+        if not offers:
+            raise Refused(f"Nothing is sold with {args.gpus} GPUs: see %vp prices.")
+    if not args.all:
+        offers = one_of_each(offers)
+    return offers_table(offers, place)
+
+
+def offers_table(offers: list[Offer], place: Callable[[str], str]) -> Table:
+    """Offers as a table, those that are sold out greyed."""
+    frame = tables.offers(offers, place)
+    frame.insert(8, "stock", tables.texts(map(_stock, offers)))
+    free = sum(not offer.sold_out for offer in offers)
+    caption = f"{free} of {len(offers)} can be had now. Prices in USD; a day is 24 hours."
+    return Table.of(frame, _COLUMNS, caption=caption, muted="sold_out")
+
+
+def _stock(offer: Offer) -> str:
+    if offer.sold_out:
+        return "sold out"
+    return "some" if offer.available is None else f"{offer.available:,}"
+
+
+def one_of_each(offers: Iterable[Offer]) -> list[Offer]:
+    """For each size, kind and network the cheapest that can be had, or the cheapest that is sold out."""
+    best: dict[tuple[object, ...], Offer] = {}
+    for offer in offers:
+        shape = (offer.kind, offer.gpus, offer.network)
+        if shape not in best or (best[shape].sold_out and not offer.sold_out):
+            best[shape] = offer
+    return list(best.values())
+
+
+def _preset(session: Session, reference: str) -> Card:
+    matches = [preset for preset in session.client.presets.list() if preset.id.startswith(reference)]
+    if len(matches) != 1:
+        raise NotFound(
+            f"{len(matches)} presets have an id that begins with {reference!r}: see %vp prices --all."
+        )
+    preset, place = session.together(lambda: session.client.presets.get(matches[0].id), session.place_names)
+    has = preset.resources
+    return Card(
+        f"VM with {has.gpu_count} × {has.gpu_model}",
+        {
+            "system": preset.operating_system or "",
+            "vCPU": number(has.vcpu_count),
+            "RAM": f"{number(has.ram_gb)} GB",
+            "disk": f"{number(has.storage_gb)} GB",
+            "running": rate(preset.rate_hourly),
+            "compute": rate(preset.compute_rate_hourly),
+            "storage": rate(preset.storage_rate_hourly),
+            "where": text([place(id) for id in preset.location_ids_with_availability]) or "sold out",
+            "id": preset.id,
+        },
+    )
+
+
+@command(
+    "locations",
+    arg("place", nargs="?", live="locations", help="one location: its id, or a beginning of its city or id"),
+    arg("--hostnode", metavar="ID", help="one hostnode, by its id"),
+    group=GROUP,
+)
+def locations(session: Session, args: Namespace) -> Any:
+    """Where machines stand: the hostnodes of each location, what they have free and their prices."""
+    client = session.client
+    if args.hostnode:
+        node = client.hostnodes.get(args.hostnode)
+        home = client.locations.get(node.location_id) if node.location_id else None
+        places = [home] if home else []
+        frame = tables.hostnodes(places)
+        frame = frame[frame["hostnode_id"] == node.id].reset_index(drop=True)
+    elif args.place:
+        chosen = _place(session, args.place)
+        places = [client.locations.get(chosen)]
+        frame = tables.hostnodes(places)
+    else:
+        places = client.locations.list()
+        frame = tables.hostnodes(places)
+    columns = [
+        Column("city", "city"),
+        Column("region", "region"),
+        Column("country", "country"),
+        Column("gpus", "free GPUs", number, right=True),
+        Column("gpu_model", "model"),
+        Column("vcpus", "vCPU", number, right=True),
+        Column("ram_gb", "RAM GB", number, right=True),
+        Column("storage_gb", "disk GB", number, right=True),
+        Column("rate_per_gpu_hour", "$/GPU-h", usd, right=True),
+        Column("hostnode_id", "hostnode"),
+        Column("location_id", "location"),
+    ]
+    return Table.of(frame, columns, caption=f"{len(places)} locations, {len(frame)} hostnodes.")
+
+
+def _place(session: Session, reference: str) -> str:
+    """The id of a location by a beginning of its city or id."""
+    wanted = reference.lower()
+    found = [
+        place
+        for place in session.seen("locations", fetch=lambda client: client.locations.list(), max_age=600)
+        if place.id.startswith(wanted) or (place.city or "").lower().startswith(wanted)
+    ]
+    if len(found) != 1:
+        raise NotFound(f"{len(found)} locations are called {reference!r}: see %vp locations.")
+    return str(found[0].id)
+
+
+def chosen_offer(
+    offers: list[Offer],
+    *,
+    gpus: int,
+    metal: bool,
+    network: str | None,
+    preferred_system: str,
+    system: str | None,
+    at: str | None,
+) -> Offer:
+    """The cheapest offer that can be had now for a launch of `gpus` GPUs.
+
+    A VM has one of the sizes for sale and prefers a system; bare metal takes whole nodes of one place, on
+    `network` or the cheapest. Raises `Refused` that says what there is instead.
+    """
+    if metal:
+        fitting = [
+            offer
+            for offer in offers
+            if offer.kind == "metal" and network in (None, offer.network) and at in (None, offer.id)
+        ]
+        if not fitting:
+            raise Refused("No bare metal is sold so: see %vp prices --all.")
+        if gpus <= 0 or gpus % fitting[0].gpus:
+            raise Refused(f"Bare metal is rented in whole nodes: --gpus is a multiple of {fitting[0].gpus}.")
+        free = [offer for offer in fitting if (offer.available or 0) * offer.gpus >= gpus]
+        if not free:
+            most = max((offer.available or 0) * offer.gpus for offer in fitting)
+            raise Refused(f"No place has {gpus} such GPUs free now; the most in one place is {most}.")
+        return free[0]
+    if network is not None or at is not None:
+        raise Refused("A VM has no choice of network or place: add --metal, or leave that out.")
+    sizes = sorted({offer.gpus for offer in offers if offer.kind == "vm"})
+    fitting = [offer for offer in offers if offer.kind == "vm" and offer.gpus == gpus]
+    if not fitting:
+        hint = f" Bare metal has more: add --metal --network {'|'.join(NETWORKS)}." if gpus > 8 else ""
+        raise Refused(f"VMs are sold with {', '.join(map(str, sizes))} GPUs, not {gpus}.{hint}")
+    wanted = system or preferred_system
+    named = [offer for offer in fitting if wanted.lower() in (offer.operating_system or "").lower()]
+    if system and not named:
+        systems = sorted({offer.operating_system or "" for offer in fitting})
+        raise Refused(f"No {gpus}-GPU VM has a system like {system!r}; there are {', '.join(systems)}.")
+    free = [offer for offer in (named or fitting) if not offer.sold_out]
+    if not free:
+        some = sorted({offer.gpus for offer in offers if offer.kind == "vm" and not offer.sold_out})
+        instead = f"VMs with {', '.join(map(str, some))} GPUs are free." if some else "No VM is free now."
+        raise Refused(f"VMs with {gpus} GPUs{f' and {wanted}' if system else ''} are sold out. {instead}")
+    return free[0]

@@ -1,0 +1,51 @@
+"""From a line to a result: parse, run, and turn every failure into one sentence."""
+
+from __future__ import annotations
+
+import functools
+import traceback
+from argparse import ArgumentParser
+from typing import Any
+
+from ..api import VoltageParkError
+from ..formats import plain
+from . import CommandFailed, account, billing, grammar, keys, launch, machines, market, storage
+from .grammar import Finished, Refused
+from .session import Session
+
+FAMILIES = (account, market, launch, machines, keys, storage, billing)  # in the order of the help
+
+
+@functools.cache
+def parser() -> ArgumentParser:
+    """The grammar of all commands."""
+    return grammar.build()
+
+
+def run(session: Session, line: str, cell: str | None = None) -> Any:
+    """Run one %vp line, or a %%vp cell, and give what it answers.
+
+    Raises `CommandFailed`, whose whole display is a sentence.
+    """
+    debug = "--debug" in line.split()
+    try:
+        arguments = grammar.parse(parser(), line)
+        chosen = getattr(arguments, "command", None) or grammar.COMMANDS[("help",)]
+        if cell is not None and not chosen.takes_cell:
+            raise Refused(f"%%vp {' '.join(chosen.words)} takes no cell body: write it as %vp, on one line.")
+        arguments.cell = cell
+        return chosen.run(session, arguments)
+    except Finished:
+        return None
+    except (VoltageParkError, Refused) as error:
+        if debug:
+            traceback.print_exc()
+        message = _printable(str(error))
+    except KeyboardInterrupt:
+        message = "Interrupted. What had been asked for may have been done: see %vp ls."
+    raise CommandFailed(message)
+
+
+def _printable(message: str) -> str:
+    """A message whose lines are kept and whose other control characters are not."""
+    return "\n".join(plain(line) for line in message.splitlines())

@@ -1,0 +1,126 @@
+"""What one notebook knows: its client, its settings, what it last saw."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..api import Client, Machine, Secret, key_from_environment, together
+from ..api.address import DEFAULT_BASE_URL, checked_base_url, is_loopback
+from ..api.machines import pick
+from . import keychain
+
+if TYPE_CHECKING:
+    from ..sandbox import Sandbox
+    from . import VP
+
+
+class Session:
+    """The state behind %vp: made at the first command, one for each shell."""
+
+    def __init__(self, settings: VP) -> None:
+        self.settings = settings
+        self.sandbox: Sandbox | None = None
+        self._client: Client | None = None
+        self._login: Secret | None = None
+        self._listed: dict[str, tuple[float, Sequence[Any]]] = {}
+
+    # --- the service ---
+
+    @property
+    def base_url(self) -> str:
+        """The service this notebook talks to."""
+        if self.sandbox is not None:
+            return self.sandbox.base_url
+        return checked_base_url(os.environ.get("VP_BASE_URL") or DEFAULT_BASE_URL)
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether the service is on this computer, so that no real money is spent."""
+        return is_loopback(urlsplit(self.base_url).hostname)
+
+    @property
+    def client(self) -> Client:
+        """The client, with the key from the login, the environment or the system keyring."""
+        if self._client is None:
+            key, _ = self.key()
+            self._client = Client(key, self.base_url, page_size=self.settings.page_size)
+        return self._client
+
+    def key(self) -> tuple[Secret | None, str]:
+        """The key in use and where it comes from, in words."""
+        if self.sandbox is not None:
+            return Secret(self.sandbox.api_key), "the sandbox"
+        if self._login is not None:
+            return self._login, "this session's login"
+        if key := key_from_environment():
+            return key, "the environment"
+        if key := keychain.load(self.base_url):
+            return key, "the system keyring"
+        return None, "nowhere: there is no key"
+
+    def login(self, key: Secret | None) -> None:
+        """Use a key from now on; None forgets the one that was given."""
+        self._login = key
+        self._reset()
+
+    def enter(self, sandbox: Sandbox | None) -> None:
+        """Talk to a sandbox from now on, or (None) to the service again; the sandbox before it ends."""
+        before, self.sandbox = self.sandbox, sandbox
+        self._reset()
+        if before is not None:
+            before.stop()
+
+    def close(self) -> None:
+        """End what the session has started."""
+        self.enter(None)
+
+    def _reset(self) -> None:
+        client, self._client = self._client, None
+        self._listed.clear()
+        if client is not None:
+            client.close()
+
+    # --- what was seen ---
+
+    def machines(self) -> Sequence[Machine]:
+        """Every machine now."""
+        return self._seen("machines", self.client.machines.list())
+
+    def machine(self, reference: str) -> Machine:
+        """The machine of that name or id; see `api.machines.pick`."""
+        return pick(reference, self.machines())
+
+    def seen(self, kind: str, *, fetch: Callable[[Client], Sequence[Any]], max_age: float) -> Sequence[Any]:
+        """A listing that is at most `max_age` seconds old, from memory where that holds."""
+        listed = self._listed.get(kind)
+        if listed is not None and time.monotonic() - listed[0] <= max_age:
+            return listed[1]
+        return self._seen(kind, fetch(self.client))
+
+    def _seen(self, kind: str, items: Sequence[Any]) -> Sequence[Any]:
+        self._listed[kind] = (time.monotonic(), items)
+        return items
+
+    def changed(self) -> None:
+        """Forget the listings: something was launched, named or ended."""
+        self._listed.clear()
+
+    def together(self, *calls: Callable[[], Any]) -> list[Any]:
+        """Independent reads at once; see `api.together`."""
+        return together(*calls)
+
+    def place_names(self) -> Callable[[str], str]:
+        """How to name a location by its id; without a key, or an answer, by a part of the id."""
+        from ..api import VoltageParkError
+
+        names: dict[str, str] = {}
+        if self.client.has_key:
+            with contextlib.suppress(VoltageParkError):
+                places = self.seen("locations", fetch=lambda client: client.locations.list(), max_age=600)
+                names = {place.id: place.label for place in places}
+        return lambda id: names.get(id, id[:8])

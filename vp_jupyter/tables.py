@@ -1,0 +1,251 @@
+"""API records as pandas DataFrames: the one place that knows columns and dtypes.
+
+Money is ``decimal128`` through Arrow, exact; times are ``datetime64[us, UTC]``; what has few values is a
+category; counts are nullable integers. Ids are plain texts, usable as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from .api.machines import Machine
+from .api.offers import Offer
+from .api.records import Location, SshKey, Transaction, Volume
+
+MONEY_PLACES = 6  # decimal places that the service's rates and amounts have
+
+
+def money(values: Iterable[Decimal | None]) -> pd.api.extensions.ExtensionArray:
+    """A column of USD, exact: ``decimal128(18, 6)``, with more places where a value has more."""
+    column = list(values)
+    places = max([MONEY_PLACES, *(-_exponent(value) for value in column if value is not None)])
+    digits = 18 if places == MONEY_PLACES else 38
+    return pd.array(column, dtype=pd.ArrowDtype(pa.decimal128(digits, places)))
+
+
+def _exponent(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    return exponent if isinstance(exponent, int) else 0
+
+
+def timestamps(values: Iterable[datetime | None]) -> pd.Series[Any]:
+    """A column of times in UTC."""
+    return pd.Series(pd.to_datetime(list(values), utc=True)).astype("datetime64[us, UTC]")
+
+
+def categories(values: Iterable[str | None]) -> pd.Categorical:
+    """A column of texts with few values."""
+    return pd.Categorical(list(values))
+
+
+def counts(values: Iterable[int | None]) -> pd.api.extensions.ExtensionArray:
+    """A column of whole numbers, some of them unknown."""
+    return pd.array(list(values), dtype="Int64")
+
+
+def texts(values: Iterable[str | None]) -> pd.api.extensions.ExtensionArray:
+    """A column of texts."""
+    return pd.array(list(values), dtype="str")
+
+
+def _frame(columns: Mapping[str, Any]) -> pd.DataFrame:
+    """A frame from its columns; a column of lists stays one of objects."""
+    return pd.DataFrame(
+        {
+            name: pd.Series(column, dtype=object) if isinstance(column, list) else column
+            for name, column in columns.items()
+        }
+    )
+
+
+def machines(items: Sequence[Machine], now: datetime) -> pd.DataFrame:
+    """VMs and rentals together, a row each.
+
+    Columns: name, kind, status, gpus, gpu_model, address (``host:port``, the first node's), nodes,
+    rate_hourly (USD per hour in its present state), created, age (timedelta to `now`), tags (lists),
+    operating_system, network, id.
+    """
+    created = timestamps(item.created for item in items)
+    return _frame(
+        {
+            "name": texts(item.name for item in items),
+            "kind": categories(item.kind for item in items),
+            "status": categories(item.status for item in items),
+            "gpus": counts(item.gpus for item in items),
+            "gpu_model": categories(item.gpu_model for item in items),
+            "address": texts(_address(item) for item in items),
+            "nodes": counts(len(item.endpoints) if item.kind == "metal" else 1 for item in items),
+            "rate_hourly": money(item.rate_hourly for item in items),
+            "created": created,
+            "age": pd.Timestamp(now) - created,
+            "tags": [list(item.tags) for item in items],
+            "operating_system": categories(item.operating_system for item in items),
+            "network": categories(item.network for item in items),
+            "id": texts(item.id for item in items),
+        }
+    )
+
+
+def _address(machine: Machine) -> str | None:
+    if not machine.endpoints:
+        return None
+    host, port = machine.endpoints[0]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def offers(items: Sequence[Offer], place: Callable[[str], str]) -> pd.DataFrame:
+    """What is for sale, a row each; `place` names a location by its id.
+
+    Columns: kind, gpus (of one unit), gpu_model, network, operating_system, rate_hourly (USD per hour for
+    the unit), rate_per_gpu_hour, rate_daily (24 hours), available (units that can be had now; missing: some,
+    uncounted), sold_out, locations (those that have some), vcpus, ram_gb, storage_gb, id (the preset's, for
+    metal the location's).
+    """
+    return _frame(
+        {
+            "kind": categories(item.kind for item in items),
+            "gpus": counts(item.gpus for item in items),
+            "gpu_model": categories(item.gpu_model for item in items),
+            "network": categories(item.network for item in items),
+            "operating_system": categories(item.operating_system for item in items),
+            "rate_hourly": money(item.rate_hourly for item in items),
+            "rate_per_gpu_hour": money(item.rate_per_gpu_hour for item in items),
+            "rate_daily": money(24 * item.rate_hourly for item in items),
+            "available": counts(item.available for item in items),
+            "sold_out": pd.array([item.sold_out for item in items], dtype="boolean"),
+            "locations": [
+                [place(id) for id, count in item.stock.items() if count is None or count > 0]
+                for item in items
+            ],
+            "vcpus": counts(item.vcpus for item in items),
+            "ram_gb": pd.array([item.ram_gb for item in items], dtype="Float64"),
+            "storage_gb": pd.array([item.storage_gb for item in items], dtype="Float64"),
+            "id": texts(item.id for item in items),
+        }
+    )
+
+
+def hostnodes(items: Sequence[Location]) -> pd.DataFrame:
+    """Locations, a row for each hostnode (one without, where a location lists none).
+
+    Columns: city, region, country, gpus, gpu_model, vcpus, ram_gb, storage_gb (free now), rate_per_gpu_hour
+    (USD), rate_per_vcpu_hour, rate_per_gb_ram_hour, rate_per_gb_storage_hour, free_ports, hostnode_id,
+    location_id.
+    """
+    rows = [(place, node) for place in items for node in (*place.hostnodes,) or (None,)]
+    free = [node.available_resources if node else None for _, node in rows]
+    price = [node.pricing if node else None for _, node in rows]
+    return _frame(
+        {
+            "city": texts(place.city for place, _ in rows),
+            "region": texts(place.region for place, _ in rows),
+            "country": texts(place.country for place, _ in rows),
+            "gpus": counts(has.gpu_count if has else 0 for has in free),
+            "gpu_model": categories(has.gpu_model if has else None for has in free),
+            "vcpus": counts(has.vcpu_count if has else None for has in free),
+            "ram_gb": pd.array([has.ram_gb if has else None for has in free], dtype="Float64"),
+            "storage_gb": pd.array([has.storage_gb if has else None for has in free], dtype="Float64"),
+            "rate_per_gpu_hour": money(
+                min((p.per_gpu_hr or {}).values(), default=None) if p else None for p in price
+            ),
+            "rate_per_vcpu_hour": money(p.per_vcpu_hr if p else None for p in price),
+            "rate_per_gb_ram_hour": money(p.per_gb_ram_hr if p else None for p in price),
+            "rate_per_gb_storage_hour": money(p.per_gb_storage_hr if p else None for p in price),
+            "free_ports": counts(len(node.available_ports) if node else 0 for _, node in rows),
+            "hostnode_id": texts(node.id if node else None for _, node in rows),
+            "location_id": texts(place.id for place, _ in rows),
+        }
+    )
+
+
+def ssh_keys(items: Sequence[SshKey]) -> pd.DataFrame:
+    """The organization's public keys. Columns: name, type, comment, content, id."""
+    parts = [(item.content or "").split(None, 2) for item in items]
+    return _frame(
+        {
+            "name": texts(item.name for item in items),
+            "type": categories(part[0] if part else None for part in parts),
+            "comment": texts(part[2] if len(part) > 2 else None for part in parts),
+            "content": texts(item.content for item in items),
+            "id": texts(item.id for item in items),
+        }
+    )
+
+
+def volumes(items: Sequence[Volume], machine_name: Callable[[str], str]) -> pd.DataFrame:
+    """Storage volumes; `machine_name` names a rental by its id.
+
+    Columns: name, size_gb, used_gb (missing where it was not asked for), status, rate_hourly (USD per hour),
+    attached_to (names), id.
+    """
+    return _frame(
+        {
+            "name": texts(item.name for item in items),
+            "size_gb": counts(item.size_in_gb for item in items),
+            "used_gb": pd.array(
+                [
+                    None if item.used_capacity_bytes is None else item.used_capacity_bytes / 1e9
+                    for item in items
+                ],
+                dtype="Float64",
+            ),
+            "status": categories(item.status for item in items),
+            "rate_hourly": money(item.rate_hourly for item in items),
+            "attached_to": [[machine_name(id) for id in item.order_ids] for item in items],
+            "id": texts(item.id for item in items),
+        }
+    )
+
+
+def transactions(items: Sequence[Transaction]) -> pd.DataFrame:
+    """Lines of the account, as they were asked for.
+
+    Columns: created, completed (missing: goes on), type (charge, stripe_deposit, …), resource (vm, metal,
+    storage, or missing), resource_id (of the VM, rental or volume), part (compute or storage, of a VM),
+    amount (USD that fall into the period asked for, charges below zero), total_amount (of the whole
+    transaction), note, id.
+    """
+    linked = [item.details.linked_instance for item in items]
+    return _frame(
+        {
+            "created": timestamps(item.timestamp_creation for item in items),
+            "completed": timestamps(item.timestamp_completion for item in items),
+            "type": categories(item.details.type for item in items),
+            "resource": categories(_resource(item) for item in items),
+            "resource_id": texts(
+                (one.virtual_machine_id or one.baremetal_rental_id or one.storage_id or one.id)
+                if one
+                else None
+                for one in linked
+            ),
+            "part": categories(_PARTS.get(one.type or "") if one else None for one in linked),
+            "amount": money(
+                item.total_amount if item.period_amount is None else item.period_amount for item in items
+            ),
+            "total_amount": money(item.total_amount for item in items),
+            "note": texts(item.details.note_public for item in items),
+            "id": texts(item.id for item in items),
+        }
+    )
+
+
+_PARTS = {"virtual_machine_instance": "compute", "storage_block_instance": "storage"}
+
+
+def _resource(item: Transaction) -> str | None:
+    """What kind of thing a transaction is for."""
+    one = item.details.linked_instance
+    kind = item.details.type or ""
+    if one is not None and one.virtual_machine_id:
+        return "vm"
+    if kind.startswith("baremetal") or (one is not None and one.baremetal_rental_id):
+        return "metal"
+    if kind.startswith("storage"):
+        return "storage"
+    return "vm" if kind in ("charge", "payout") else None

@@ -1,0 +1,117 @@
+"""What a command answers with: a DataFrame that shows itself well, or a card of facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from .formats import escaped, plain, text
+
+
+class Column(NamedTuple):
+    """How one column is shown."""
+
+    name: str
+    heading: str
+    show: Callable[[Any], str] = text
+    right: bool = False
+
+
+class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
+    """A DataFrame whose display is a formatted, escaped table with a caption; what is computed from it is a
+    plain DataFrame again.
+
+    `muted` names a boolean column: its rows are greyed.
+    """
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame  # type: ignore[no-any-return]
+
+    @classmethod
+    def of(
+        cls, frame: pd.DataFrame, columns: Sequence[Column], *, caption: str = "", muted: str | None = None
+    ) -> Table:
+        """`frame`, shown by `columns` (which may leave some of it out)."""
+        table = cls(frame)
+        # Beside pandas' own attributes: a view of it is no data, and no copy inherits it.
+        object.__setattr__(table, "_view", (tuple(columns), caption, muted))
+        return table
+
+    def _cells(self) -> tuple[list[Column], list[list[str]], list[bool], str]:
+        columns, caption, muted = getattr(
+            self, "_view", ([Column(str(name), str(name)) for name in self.columns], "", None)
+        )
+        columns = [column for column in columns if column.name in self.columns]
+        shown = [[column.show(value) for value in self[column.name]] for column in columns]
+        greyed = [bool(value) for value in self[muted]] if muted else [False] * len(self)
+        return columns, [list(row) for row in zip(*shown, strict=True)], greyed, caption
+
+    def _repr_html_(self) -> str:
+        columns, rows, greyed, caption = self._cells()
+        align = ["right" if column.right else "left" for column in columns]
+        head = "".join(
+            f'<th style="text-align:{side}">{escaped(column.heading)}</th>'
+            for column, side in zip(columns, align, strict=True)
+        )
+        body = "".join(
+            ('<tr style="opacity:.6">' if grey else "<tr>")
+            + "".join(
+                f'<td style="text-align:{side}">{escaped(cell)}</td>'
+                for cell, side in zip(row, align, strict=True)
+            )
+            + "</tr>"
+            for row, grey in zip(rows, greyed, strict=True)
+        )
+        foot = f'<div style="margin:.3em 0 .6em">{escaped(caption)}</div>' if caption else ""
+        if not rows:
+            return foot or "<div>Nothing here.</div>"
+        return f'<table class="dataframe"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}'
+
+    def __repr__(self) -> str:
+        columns, rows, _, caption = self._cells()
+        if not rows:
+            return plain(caption) or "Nothing here."
+        heads = [column.heading for column in columns]
+        widths = [max(len(row[index]) for row in [heads, *rows]) for index in range(len(columns))]
+
+        def line(cells: Iterable[str]) -> str:
+            padded = (
+                cell.rjust(width) if column.right else cell.ljust(width)
+                for cell, width, column in zip(cells, widths, columns, strict=True)
+            )
+            return "  ".join(padded).rstrip()
+
+        return "\n".join([line(heads), *(line(row) for row in rows), *([plain(caption)] if caption else [])])
+
+
+class Card:
+    """A heading, facts beneath it, and a closing remark."""
+
+    def __init__(self, title: str, facts: Mapping[str, str], note: str = "") -> None:
+        self.title = title
+        self.facts = {name: value for name, value in facts.items() if value}
+        self.note = note
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><th style="text-align:left">{escaped(name)}</th>'
+            f'<td style="text-align:left">{escaped(value)}</td></tr>'
+            for name, value in self.facts.items()
+        )
+        note = f"<div>{escaped(self.note)}</div>" if self.note else ""
+        return f"<div><b>{escaped(self.title)}</b></div><table>{rows}</table>{note}"
+
+    def __repr__(self) -> str:
+        width = max((len(name) for name in self.facts), default=0)
+        facts = [f"  {name.ljust(width)}  {plain(value)}" for name, value in self.facts.items()]
+        return "\n".join([plain(self.title), *facts, *([plain(self.note)] if self.note else [])])
+
+
+class Note(str):
+    """A sentence that shows as itself, without quotes."""
+
+    def __repr__(self) -> str:
+        return plain(self)
