@@ -83,7 +83,7 @@ def unload(shell: InteractiveShell) -> None:
     magics = _registered(shell)
     if isinstance(magics, VP):
         magics.close()
-        shell.configurables.remove(magics)
+        shell.configurables.remove(magics)  # type: ignore[arg-type]
         for kind in ("line", "cell"):
             shell.magics_manager.magics[kind].pop("vp", None)
         shell.magics_manager.registry.pop("VP", None)

@@ -51,7 +51,10 @@ def bill(session: Session, args: Namespace) -> Any:
     earliest, latest = _period(args, today)
     lines = client.billing.transactions(earliest, latest, types=args.type or ())
     spent, paid = totals(lines)
-    caption = f"{earliest} to {latest} (UTC): spent {usd(-spent)}, paid in and credited {usd(paid)}, {len(lines)} lines."
+    caption = (
+        f"{earliest} to {latest} (UTC): spent {usd(-spent)}, "
+        f"paid in and credited {usd(paid)}, {len(lines)} lines."
+    )
     return _table(lines, {machine.id: machine.label for machine in machines}, caption)
 
 

@@ -56,11 +56,8 @@ def _expected(command: Command, used: list[str]) -> tuple[list[str], str | None]
     """The fixed choices and the kind of live names that fit at the cursor."""
     if used and used[-1].startswith("-"):
         for argument in command.arguments:
-            if (
-                used[-1] in argument.flags
-                and "action" not in argument.options | {"action": 0}
-                or (used[-1] in argument.flags and argument.options.get("action") == "append")
-            ):
+            takes_value = argument.options.get("action", "append") == "append"
+            if used[-1] in argument.flags and takes_value:
                 return list(argument.options.get("choices", ())), argument.live
     for argument in command.arguments:
         if not argument.flags[0].startswith("-"):

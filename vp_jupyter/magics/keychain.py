@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..api import Secret
 
 SERVICE = "vp_jupyter"
@@ -43,7 +45,7 @@ def forget(base_url: str) -> bool:
     return True
 
 
-def _backend():  # type: ignore[no-untyped-def]
+def _backend() -> Any:
     """The keyring in use; None where it is none, or one of those that write plain files."""
     import keyring
 

@@ -71,7 +71,9 @@ def card(session: Session, machine: Machine) -> Card:
         has = record.resources
         facts |= {
             "system": record.operating_system or "",
-            "vCPU, RAM, disk": f"{number(has.vcpu_count)}, {number(has.ram_gb)} GB, {number(has.storage_gb)} GB",
+            "vCPU": number(has.vcpu_count),
+            "RAM": f"{number(has.ram_gb)} GB",
+            "disk": f"{number(has.storage_gb)} GB",
             "port forwards": ", ".join(
                 f"{f.internal_port} at {f.external_port}" for f in record.port_forwards
             ),
@@ -109,7 +111,8 @@ def until_running(session: Session, machine: Machine, *, timeout: float = 3600.0
         session.client.machines.operations(machine).wait(machine.id, timeout=timeout, progress=tell)
     except KeyboardInterrupt:
         raise Refused(
-            f"Stopped waiting. {machine.label} ({machine.id}) goes on starting and costs {rate(machine.rate_hourly)}: "
+            f"Stopped waiting. {machine.label} ({machine.id}) goes on starting "
+            f"and costs {rate(machine.rate_hourly)}: "
             f"%vp wait {machine.id[:8]} waits again, %vp rm {machine.id[:8]} ends it."
         ) from None
     session.changed()
@@ -142,7 +145,9 @@ def stop(session: Session, args: Namespace) -> Any:
         raise Refused("A bare-metal rental cannot be released: stopped it bills in full, %vp rm ends it.")
     if args.release:
         after = sum((one.released_rate_hourly or Decimal(0) for one in machines), start=Decimal(0))
-        effect = f"What runs there ends. They then cost {rate(after)}, for storage; GPUs may be gone at the next start."
+        effect = (
+            f"What runs there ends. {rate(after)} remain, for storage; GPUs may be gone at the next start."
+        )
     else:
         effect = (
             f"What runs there ends, and they go on costing {rate(total_rate(machines))} (VMs: see --release)."
@@ -287,7 +292,7 @@ def relocate(session: Session, args: Namespace) -> Any:
 
 
 def cost_change(session: Session, more: Decimal) -> str:
-    """What a change of the burn rate means, in words: now, per day, in all, and how long the balance lasts."""
+    """What a change of the burn rate means, in words: now, a day, in all, and how long the balance lasts."""
     burn, balance = session.together(session.client.billing.hourly_rate, session.client.billing.balance)
     priced = quote(more, burn_hourly=burn, balance=balance)
     lasts = (

@@ -35,7 +35,7 @@ class Session:
     def base_url(self) -> str:
         """The service this notebook talks to."""
         if self.sandbox is not None:
-            return self.sandbox.base_url
+            return str(self.sandbox.base_url)
         return checked_base_url(os.environ.get("VP_BASE_URL") or DEFAULT_BASE_URL)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from .. import tables
@@ -35,8 +36,8 @@ def storage(session: Session, args: Namespace) -> Any:
         Column("attached_to", "attached to"),
         Column("id", "id"),
     ]
-    total = sum((volume.rate_hourly for volume in known if volume.rate_hourly is not None), start=0)
-    return Table.of(frame, columns, caption=f"{len(known)} volumes, {rate(total)} together.")  # type: ignore[arg-type]
+    total = sum((volume.rate_hourly for volume in known if volume.rate_hourly is not None), start=Decimal(0))
+    return Table.of(frame, columns, caption=f"{len(known)} volumes, {rate(total)} together.")
 
 
 @command("storage show", _VOLUME, group=GROUP)

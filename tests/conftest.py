@@ -1,0 +1,46 @@
+"""A sandbox, a client of it, and a real IPython shell that talks to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from vp_jupyter.api import Client
+from vp_jupyter.sandbox import Sandbox
+
+
+@pytest.fixture(autouse=True)
+def no_other_service(monkeypatch):
+    """No test sees a key or an address of the person who runs it, nor their keyring."""
+    from vp_jupyter.api import KEY_VARIABLES
+
+    for name in (*KEY_VARIABLES, "VP_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+
+
+@pytest.fixture
+def sandbox():
+    """A cloud with months of history, where a second lasts ten minutes."""
+    with Sandbox(seed=7, time_scale=600) as running:
+        yield running
+
+
+@pytest.fixture
+def client(sandbox):
+    with Client(sandbox.api_key, sandbox.base_url) as one:
+        yield one
+
+
+@pytest.fixture
+def shell(sandbox, monkeypatch):
+    """A real shell with the extension loaded, on the sandbox."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    monkeypatch.setenv("VP_BASE_URL", sandbox.base_url)
+    monkeypatch.setenv("VP_API_KEY", sandbox.api_key)
+    InteractiveShell.clear_instance()
+    one = InteractiveShell.instance()
+    one.run_line_magic("load_ext", "vp_jupyter")
+    yield one
+    one.run_line_magic("unload_ext", "vp_jupyter")
+    InteractiveShell.clear_instance()
