@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 if TYPE_CHECKING:
@@ -96,22 +97,18 @@ def build() -> argparse.ArgumentParser:
     for words, known in sorted(COMMANDS.items()):
         *above, last = words
         parser = parents[tuple(above)].add_parser(
-            last, help=known.summary, description=known.run.__doc__, prog=f"%vp {' '.join(words)}"
+            last, help=known.summary, description=inspect.getdoc(known.run), prog=f"%vp {' '.join(words)}"
         )
         parser.set_defaults(command=known, cell=None)
         for argument in known.arguments:
             parser.add_argument(*argument.flags, **argument.options)
-        if _children(words):
+        if any(other[:-1] == words for other in COMMANDS):
             parents[words] = _branches(parser)
     return root
 
 
 def _branches(parser: argparse.ArgumentParser) -> Any:
     return parser.add_subparsers(metavar="command", parser_class=_Parser)
-
-
-def _children(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    return (other for other in COMMANDS if other[:-1] == words)
 
 
 def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
@@ -123,12 +120,12 @@ def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
     options = [word for word in words if word == "--debug"]
     words = [word for word in words if word != "--debug"]
     if words and not words[0].startswith("-") and (words[0],) not in COMMANDS:
-        raise Refused(f"There is no command {words[0]!r}{_nearest(words[0])}. See %vp help.")
-    return parser.parse_args([*options, *words])
+        raise Refused(f"There is no command {words[0]!r}. {_nearest(words[0])}See %vp help.")
+    return parser.parse_args([*options, *(words or ["help"])])
 
 
 def _nearest(word: str) -> str:
     import difflib
 
     close = difflib.get_close_matches(word, [words[0] for words in COMMANDS], n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return f"Did you mean {close[0]!r}? " if close else ""

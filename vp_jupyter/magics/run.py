@@ -30,7 +30,7 @@ def run(session: Session, line: str, cell: str | None = None) -> Any:
     debug = "--debug" in line.split()
     try:
         arguments = grammar.parse(parser(), line)
-        chosen = getattr(arguments, "command", None) or grammar.COMMANDS[("help",)]
+        chosen = arguments.command
         if cell is not None and not chosen.takes_cell:
             raise Refused(f"%%vp {' '.join(chosen.words)} takes no cell body: write it as %vp, on one line.")
         arguments.cell = cell
