@@ -20,6 +20,7 @@ from vp_jupyter.api import (
     UnexpectedAnswer,
     key_from_environment,
 )
+from vp_jupyter.api.records import Volume
 from vp_jupyter.api.transport import Transport
 
 
@@ -163,8 +164,8 @@ def test_the_credential_goes_where_the_documentation_says(client, requests):
 
 
 def test_a_redirect_within_the_service_keeps_credential_and_body(client):
-    made = client.storage._call("POST", "storage", object, body={"name": "redirected", "size_in_gb": 5})
-    assert made["name"] == "redirected"
+    made = client.storage._call("POST", "storage", Volume, body={"name": "redirected", "size_in_gb": 5})
+    assert made.name == "redirected"
 
 
 def test_a_redirect_to_another_host_is_not_followed(requests):
