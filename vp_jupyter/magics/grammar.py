@@ -99,7 +99,7 @@ def build() -> argparse.ArgumentParser:
         parser = parents[tuple(above)].add_parser(
             last, help=known.summary, description=inspect.getdoc(known.run), prog=f"%vp {' '.join(words)}"
         )
-        parser.set_defaults(command=known, cell=None)
+        parser.set_defaults(command=known, cell=None, usage=parser.format_usage)
         for argument in known.arguments:
             parser.add_argument(*argument.flags, **argument.options)
         if any(other[:-1] == words for other in COMMANDS):
@@ -121,7 +121,11 @@ def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
     words = [word for word in words if word != "--debug"]
     if words and not words[0].startswith("-") and (words[0],) not in COMMANDS:
         raise Refused(f"There is no command {words[0]!r}. {_nearest(words[0])}See %vp help.")
-    return parser.parse_args([*options, *(words or ["help"])])
+    arguments, rest = parser.parse_known_args([*options, *(words or ["help"])])
+    if rest:
+        name = " ".join(arguments.command.words)
+        raise Refused(f"%vp {name} does not take {' '.join(rest)!r}.\n{arguments.usage().strip()}")
+    return arguments
 
 
 def _nearest(word: str) -> str:

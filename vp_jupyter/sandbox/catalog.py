@@ -170,7 +170,9 @@ class Catalog:
 def _build(id: UUID, site: Site, number: int, rng: random.Random) -> Location:
     let = rng.sample(site.let, len(site.let))
     hostnodes = [
-        Hostnode(new_id(rng), id, range(20000 + 1000 * number + 100 * i, 20064 + 1000 * number + 100 * i), gpus)
+        Hostnode(
+            new_id(rng), id, range(20000 + 1000 * number + 100 * i, 20064 + 1000 * number + 100 * i), gpus
+        )
         for i, gpus in enumerate(let)
     ]
     networks: list[Network] = ["infiniband"] * site.infiniband + ["ethernet"] * site.ethernet

@@ -42,9 +42,7 @@ class _Step(NamedTuple):
     act: Callable[[], None]
 
 
-def seeded_cloud(
-    seed: int, clock: Clock, months: int, api_key: str | None = None
-) -> Cloud:
+def seeded_cloud(seed: int, clock: Clock, months: int, api_key: str | None = None) -> Cloud:
     """A cloud with `months` of history behind it; with 0, a new organization and its first deposit."""
     now = clock.now()
     cloud = Cloud(seed, Clock(now - months * _MONTH, scale=0))
@@ -179,7 +177,13 @@ class _Past:
         return self._rent(location, network, nodes, name, tags, volume)
 
     def _rent(
-        self, location: Location, network: Network, nodes: int, name: str, tags: list[str], volume: Volume | None
+        self,
+        location: Location,
+        network: Network,
+        nodes: int,
+        name: str,
+        tags: list[str],
+        volume: Volume | None,
     ) -> Rental:
         return self.cloud.rentals.launch(
             location.id,
@@ -206,7 +210,9 @@ class _Past:
 
         def launch() -> None:
             try:
-                run.append(self._launch_rental(network, min(nodes, 3 if network == "ethernet" else 4), name, tags))
+                run.append(
+                    self._launch_rental(network, min(nodes, 3 if network == "ethernet" else 4), name, tags)
+                )
             except StopIteration:
                 pass
 

@@ -139,9 +139,7 @@ class Ledger:
     def balance(self, until: datetime, now: datetime) -> Decimal:
         return sum((entry.booked(until, now) for entry in self.entries), ZERO)
 
-    def lines(
-        self, since: datetime, until: datetime, now: datetime, kinds: Iterable[str] = ()
-    ) -> list[Line]:
+    def lines(self, since: datetime, until: datetime, now: datetime, kinds: Iterable[str] = ()) -> list[Line]:
         """The transactions that touch [since, until), newest first."""
         wanted = set(kinds)
         found: list[Line] = []

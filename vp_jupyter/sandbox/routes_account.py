@@ -1,5 +1,6 @@
 """Routes for what an organization owns besides machines: itself, its SSH keys, its storage volumes."""
 
+from typing import Annotated
 from uuid import UUID
 
 from vp_jupyter.sandbox import schemas as wire
@@ -26,7 +27,7 @@ async def update_organization(cloud: State, body: wire.ChangedOrganization) -> w
 
 
 @routes.get("/organization/ssh-keys")
-async def list_ssh_keys(cloud: State, at: Window = window(150, 150)) -> wire.Page[wire.SSHKeyOut]:
+async def list_ssh_keys(cloud: State, at: Annotated[Window, window(150, 150)]) -> wire.Page[wire.SSHKeyOut]:
     keys = cloud.keys.all()
     return at.page(map(views.ssh_key, at.cut(keys)), len(keys))
 
@@ -47,7 +48,7 @@ async def create_volume(cloud: State, body: wire.NewVolume) -> wire.VolumeOut:
 
 
 @routes.get("/storage/")
-async def list_volumes(cloud: State, at: Window = window(20, 100)) -> wire.Page[wire.VolumeOut]:
+async def list_volumes(cloud: State, at: Annotated[Window, window(20, 100)]) -> wire.Page[wire.VolumeOut]:
     volumes = cloud.volumes.all()
     return at.page((_volume(cloud, volume) for volume in at.cut(volumes)), len(volumes))
 
@@ -60,9 +61,7 @@ async def get_storage_rate() -> wire.StorageRate:
 @routes.get("/storage/{storage_id}", responses=refusals(404))
 async def get_volume(cloud: State, storage_id: UUID) -> wire.VolumeInFull:
     volume = cloud.volumes.get(storage_id)
-    return wire.VolumeInFull(
-        **_volume(cloud, volume).model_dump(), used_capacity_bytes=volume.used_bytes
-    )
+    return wire.VolumeInFull(**_volume(cloud, volume).model_dump(), used_capacity_bytes=volume.used_bytes)
 
 
 @routes.patch("/storage/{storage_id}", responses=refusals(402, 404, 409))

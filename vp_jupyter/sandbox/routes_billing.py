@@ -30,10 +30,10 @@ Kinds = Annotated[str, StringConstraints(pattern=f"^({_KIND})(,({_KIND}))*$")]
 @routes.get("/billing/transactions", response_model_exclude_unset=True)
 async def list_transactions(
     cloud: State,
+    at: Annotated[Window, window(30, 100)],
     earliest: Annotated[Day | None, Query()] = None,
     latest: Annotated[Day | None, Query()] = None,
     types: Annotated[list[Kinds], Query()] = [],  # noqa: B006 FastAPI copies it
-    at: Window = window(30, 100),
 ) -> wire.Page[wire.TransactionOut]:
     """Newest first. `earliest` and `latest` are UTC days, both inclusive; without them, everything.
 

@@ -1,5 +1,6 @@
 """Routes for what is for sale (locations, hostnodes, presets) and for checking scripts; mostly public."""
 
+from typing import Annotated
 from uuid import UUID
 
 from vp_jupyter.sandbox import cloudinit, views
@@ -11,7 +12,7 @@ key_routes = private("market")
 
 
 @key_routes.get("/locations/")
-async def list_locations(cloud: State, at: Window = window(3, 15)) -> wire.Page[wire.LocationOut]:
+async def list_locations(cloud: State, at: Annotated[Window, window(3, 15)]) -> wire.Page[wire.LocationOut]:
     places = [*cloud.catalog.locations.values()]
     return at.page(map(views.location, at.cut(places)), len(places))
 
@@ -38,7 +39,7 @@ async def get_preset(cloud: State, instant_deploy_preset_id: UUID) -> wire.Prese
 
 @open_routes.get("/virtual-machines/instant/locations")
 async def list_instant_locations(
-    cloud: State, at: Window = window(20, 50)
+    cloud: State, at: Annotated[Window, window(20, 50)]
 ) -> wire.Page[wire.InstantLocation]:
     """Only locations where something can be launched now, as the live service does when all is sold out."""
     places = [views.instant_location(place, cloud.catalog) for place in cloud.catalog.locations.values()]
@@ -52,7 +53,9 @@ async def get_instant_location(cloud: State, location_id: UUID) -> wire.InstantL
 
 
 @open_routes.get("/bare-metal/locations")
-async def list_metal_locations(cloud: State, at: Window = window(20, 50)) -> wire.Page[wire.MetalLocation]:
+async def list_metal_locations(
+    cloud: State, at: Annotated[Window, window(20, 50)]
+) -> wire.Page[wire.MetalLocation]:
     places = [*cloud.catalog.locations.values()]
     return at.page(map(views.metal_location, at.cut(places)), len(places))
 

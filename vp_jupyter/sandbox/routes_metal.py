@@ -1,9 +1,10 @@
 """Routes for bare-metal rentals."""
 
+from typing import Annotated
 from uuid import UUID
 
-from vp_jupyter.sandbox import views
 from vp_jupyter.sandbox import schemas as wire
+from vp_jupyter.sandbox import views
 from vp_jupyter.sandbox.routes_vms import reject_script
 from vp_jupyter.sandbox.wire import State, Window, private, refusals, window
 
@@ -30,14 +31,12 @@ async def launch_rental(cloud: State, body: wire.DeployRental) -> wire.RentalLau
 
 
 @routes.get("/bare-metal/", response_model_exclude_unset=True)
-async def list_rentals(cloud: State, at: Window = window(20, 50)) -> wire.Page[wire.RentalOut]:
+async def list_rentals(cloud: State, at: Annotated[Window, window(20, 50)]) -> wire.Page[wire.RentalOut]:
     now, rentals = cloud.now(), cloud.rentals.all()
     return at.page((views.rental(rental, now) for rental in at.cut(rentals)), len(rentals))
 
 
-@routes.get(
-    "/bare-metal/{baremetal_rental_id}", responses=refusals(404), response_model_exclude_unset=True
-)
+@routes.get("/bare-metal/{baremetal_rental_id}", responses=refusals(404), response_model_exclude_unset=True)
 async def get_rental(cloud: State, baremetal_rental_id: UUID) -> wire.RentalOut:
     return views.rental(cloud.rentals.get(baremetal_rental_id), cloud.now())
 

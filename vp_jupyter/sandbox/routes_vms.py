@@ -1,5 +1,6 @@
 """Routes for virtual machines."""
 
+from typing import Annotated
 from uuid import UUID
 
 from vp_jupyter.sandbox import cloudinit, views
@@ -25,7 +26,7 @@ async def launch_vm(cloud: State, body: wire.DeployVM) -> wire.VMLaunched:
 
 
 @routes.get("/virtual-machines/")
-async def list_vms(cloud: State, at: Window = window(10, 50)) -> wire.Page[wire.VMOut]:
+async def list_vms(cloud: State, at: Annotated[Window, window(10, 50)]) -> wire.Page[wire.VMOut]:
     now, vms = cloud.now(), cloud.vms.all()
     return at.page((views.vm(vm, now) for vm in at.cut(vms)), len(vms))
 
@@ -70,9 +71,7 @@ async def relocate_vm(cloud: State, virtual_machine_id: UUID) -> wire.VMOut:
 @routes.post(
     "/virtual-machines/{virtual_machine_id}/port-forward", status_code=201, responses=refusals(404, 409)
 )
-async def forward_port(
-    cloud: State, virtual_machine_id: UUID, body: wire.NewPortForward
-) -> wire.PortForward:
+async def forward_port(cloud: State, virtual_machine_id: UUID, body: wire.NewPortForward) -> wire.PortForward:
     vm = cloud.vms.get(virtual_machine_id)
     external = cloud.vms.forward(vm, body.internal_port, body.external_port)
     return wire.PortForward(internal_port=body.internal_port, external_port=external)

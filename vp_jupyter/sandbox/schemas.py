@@ -38,12 +38,12 @@ KeyName = Annotated[
     StringConstraints(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9 -]*[A-Za-z0-9][A-Za-z0-9 -]*$"),
 ]
 PublicKey = Annotated[str, StringConstraints(max_length=16_384), AfterValidator(check_public_key)]
-VolumeName = Annotated[
-    str, StringConstraints(max_length=60, pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$")
-]
+VolumeName = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$")]
 SizeGB = Annotated[int, Field(ge=1, le=100_000)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
-PublicIPs = Annotated[list[Annotated[str, StringConstraints(max_length=100)]], Field(min_length=1, max_length=1000)]
+PublicIPs = Annotated[
+    list[Annotated[str, StringConstraints(max_length=100)]], Field(min_length=1, max_length=1000)
+]
 Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")]
 OperatingSystem = Literal[
     "Ubuntu 20.04 LTS",
