@@ -10,6 +10,7 @@ from typing import Any
 from .. import tables
 from ..api import NotFound
 from ..api.records import SshKey
+from ..formats import short_id
 from ..views import Column, Note, Table
 from .dialogue import confirm
 from .grammar import YES, Refused, arg, command
@@ -28,7 +29,7 @@ def keys(session: Session, args: Namespace) -> Any:
         Column("name", "name"),
         Column("type", "type"),
         Column("comment", "comment"),
-        Column("id", "id"),
+        Column("id", "id", short_id),
     ]
     return Table.of(
         frame, columns, caption=f"{len(frame)} keys." if len(frame) else "No keys yet: %vp keys add NAME."

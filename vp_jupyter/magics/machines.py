@@ -12,7 +12,7 @@ from ..api import Conflict, Machine
 from ..api.records import Rental, VirtualMachine
 from ..connect import ssh_command
 from ..costs import quote
-from ..formats import cents, moment, number, rate, span, text, usd
+from ..formats import cents, moment, number, rate, short_id, span, text, usd
 from ..views import Card, Column, Note, Table
 from .dialogue import Progress, confirm, offer_cell
 from .grammar import MACHINE, MACHINES, YES, Refused, arg, command
@@ -29,7 +29,7 @@ _COLUMNS = [
     Column("rate_hourly", "$/h", usd, right=True),
     Column("age", "age", span, right=True),
     Column("tags", "tags"),
-    Column("id", "id"),
+    Column("id", "id", short_id),
 ]
 
 

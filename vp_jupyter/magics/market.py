@@ -9,7 +9,7 @@ from typing import Any
 from .. import tables
 from ..api import NotFound, Offer
 from ..api.offers import NETWORKS
-from ..formats import number, rate, text, usd
+from ..formats import number, plain, rate, short_id, text, usd
 from ..views import Card, Column, Table
 from .grammar import Refused, arg, command
 from .session import Session
@@ -25,11 +25,11 @@ _COLUMNS = [
     Column("rate_per_gpu_hour", "$/GPU-h", usd, right=True),
     Column("rate_daily", "$/day", usd, right=True),
     Column("stock", "to be had", right=True),
-    Column("locations", "where"),
+    Column("locations", "where", lambda places: " · ".join(map(plain, places))),
     Column("vcpus", "vCPU", number, right=True),
     Column("ram_gb", "RAM GB", number, right=True),
     Column("storage_gb", "disk GB", number, right=True),
-    Column("id", "id"),
+    Column("id", "id", short_id),
 ]
 
 
@@ -101,7 +101,7 @@ def _preset(session: Session, reference: str) -> Card:
             "running": rate(preset.rate_hourly),
             "compute": rate(preset.compute_rate_hourly),
             "storage": rate(preset.storage_rate_hourly),
-            "where": text([place(id) for id in preset.location_ids_with_availability]) or "sold out",
+            "where": " · ".join(map(place, preset.location_ids_with_availability)) or "sold out",
             "id": preset.id,
         },
     )

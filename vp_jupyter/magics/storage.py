@@ -10,7 +10,7 @@ from typing import Any
 from .. import tables
 from ..api import NotFound
 from ..api.records import Volume
-from ..formats import number, rate, text, usd
+from ..formats import number, rate, short_id, text, usd
 from ..views import Card, Column, Note, Table
 from .dialogue import confirm
 from .grammar import YES, Refused, arg, command
@@ -34,7 +34,7 @@ def storage(session: Session, args: Namespace) -> Any:
         Column("status", "status"),
         Column("rate_hourly", "$/h", usd, right=True),
         Column("attached_to", "attached to"),
-        Column("id", "id"),
+        Column("id", "id", short_id),
     ]
     total = sum((volume.rate_hourly for volume in known if volume.rate_hourly is not None), start=Decimal(0))
     return Table.of(frame, columns, caption=f"{len(known)} volumes, {rate(total)} together.")

@@ -71,21 +71,16 @@ async def _invalid(request: Request, invalid: Exception) -> Response:
 
 def _error(error: dict[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {"type": error["type"], "loc": list(error["loc"]), "msg": error["msg"]}
-    given = error.get("input")
-    if isinstance(given, str | bool | int | float) and len(repr_short(given)) <= 100:
-        shown["input"] = given
+    if _quotable(error.get("input")):
+        shown["input"] = error["input"]
     if "ctx" in error:
         shown["ctx"] = {
-            key: value if isinstance(value, str | bool | int) else str(value)
-            for key, value in error["ctx"].items()
+            key: value if _quotable(value) else str(value)[:200] for key, value in error["ctx"].items()
         }
     return shown
 
 
-def repr_short(value: str | float) -> str:
-    """Enough of a value to see how long it is; a number that JSON lacks counts as long."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return " " * 101
-    if isinstance(value, int) and abs(value) >= 10**100:
-        return " " * 101
-    return value if isinstance(value, str) else repr(value)
+def _quotable(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return len(value) <= 100 if isinstance(value, str) else isinstance(value, int) and abs(value) < 10**100

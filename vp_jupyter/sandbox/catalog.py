@@ -14,6 +14,18 @@ from uuid import UUID
 from vp_jupyter.sandbox.refusals import Conflict
 
 Network = Literal["infiniband", "ethernet"]
+OperatingSystem = Literal[
+    "Ubuntu 20.04 LTS",
+    "Ubuntu 22.04 LTS",
+    "Ubuntu 24.04 LTS",
+    "TensorML 20 TensorFlow",
+    "TensorML 20 PyTorch",
+    "TensorML 20 Everything",
+    "TensorML 24 TensorFlow",
+    "TensorML 24 PyTorch",
+    "TensorML 24 Everything",
+    "Windows 10",
+]
 GPU_MODEL = "h100-sxm5-80gb"
 GPUS_PER_NODE = 8
 # A virtual machine is cut from a hostnode in eighths: with each GPU comes the same share of the rest.
@@ -30,7 +42,7 @@ _RECORDED_PRESETS = (
     ("2470d2d9-347a-4186-884d-bd0350ace4e3", 4),
     ("928dc7be-5236-49a7-9d7d-c01ba6d783f5", 2),
 )
-_FURTHER_PRESETS = (
+_FURTHER_PRESETS: tuple[tuple[OperatingSystem, int], ...] = (
     ("Ubuntu 22.04 LTS", 1),
     ("Ubuntu 22.04 LTS", 8),
     ("Ubuntu 24.04 LTS", 1),
@@ -38,6 +50,7 @@ _FURTHER_PRESETS = (
     ("Windows 10", 1),
     ("TensorML 24 PyTorch", 1),
 )
+_PORTS_PER_HOSTNODE = 64
 _RECORDED_LOCATION = UUID("a3111bd4-550a-47d0-838a-0a52bff2ae3f")
 
 
@@ -70,7 +83,7 @@ def new_id(rng: random.Random) -> UUID:
 class Preset:
     id: UUID
     gpus: int
-    operating_system: str
+    operating_system: OperatingSystem
 
     @property
     def compute_rate(self) -> Decimal:
@@ -169,13 +182,13 @@ class Catalog:
 
 def _build(id: UUID, site: Site, number: int, rng: random.Random) -> Location:
     let = rng.sample(site.let, len(site.let))
+    first_ports = range(20000 + 1000 * number, 40000, 100)
     hostnodes = [
-        Hostnode(
-            new_id(rng), id, range(20000 + 1000 * number + 100 * i, 20064 + 1000 * number + 100 * i), gpus
-        )
-        for i, gpus in enumerate(let)
+        Hostnode(new_id(rng), id, range(first, first + _PORTS_PER_HOSTNODE), gpus)
+        for first, gpus in zip(first_ports, let, strict=False)
     ]
-    networks: list[Network] = ["infiniband"] * site.infiniband + ["ethernet"] * site.ethernet
+    networks: list[Network] = ["infiniband"] * site.infiniband
+    networks += ["ethernet"] * site.ethernet
     nodes = [
         Node(f"127.20.{number}.{i}", f"192.168.{number}.{i}", network)
         for i, network in enumerate(networks, start=10)

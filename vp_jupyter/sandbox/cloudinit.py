@@ -25,113 +25,22 @@ _SHELL_SECONDS = 2.0
 # What the deploys of the API can carry; a script for a whole "vm" may use any cloud-config module.
 _API_KEYS = ("packages", "write_files", "runcmd")
 _CLOUD_CONFIG_KEYS = frozenset(
-    [
-        "apk_repos",
-        "apt",
-        "apt_pipelining",
-        "apt_reboot_if_required",
-        "apt_sources",
-        "apt_update",
-        "apt_upgrade",
-        "ansible",
-        "autoinstall",
-        "bootcmd",
-        "byobu_by_default",
-        "ca_certs",
-        "ca-certs",
-        "chef",
-        "chpasswd",
-        "cloud_config_modules",
-        "cloud_final_modules",
-        "cloud_init_modules",
-        "create_hostname_file",
-        "datasource",
-        "datasource_list",
-        "debug",
-        "default_locale",
-        "device_aliases",
-        "disable_ec2_metadata",
-        "disable_root",
-        "disable_root_opts",
-        "disk_setup",
-        "drivers",
-        "fan",
-        "final_message",
-        "fqdn",
-        "fs_setup",
-        "groups",
-        "growpart",
-        "grub_dpkg",
-        "grub-dpkg",
-        "hostname",
-        "keyboard",
-        "landscape",
-        "locale",
-        "locale_configfile",
-        "lxd",
-        "manage_etc_hosts",
-        "manage_resolv_conf",
-        "mcollective",
-        "merge_how",
-        "merge_type",
-        "migrate",
-        "mount_default_fields",
-        "mounts",
-        "network",
-        "no_ssh_fingerprints",
-        "ntp",
-        "output",
-        "package_reboot_if_required",
-        "package_update",
-        "package_upgrade",
-        "packages",
-        "password",
-        "phone_home",
-        "power_state",
-        "prefer_fqdn_over_hostname",
-        "preserve_hostname",
-        "puppet",
-        "random_seed",
-        "reporting",
-        "resize_rootfs",
-        "resolv_conf",
-        "rh_subscription",
-        "rpi",
-        "rsyslog",
-        "runcmd",
-        "salt_minion",
-        "snap",
-        "spacewalk",
-        "ssh",
-        "ssh_authorized_keys",
-        "ssh_deletekeys",
-        "ssh_fp_console_blacklist",
-        "ssh_genkeytypes",
-        "ssh_import_id",
-        "ssh_key_console_blacklist",
-        "ssh_keys",
-        "ssh_pwauth",
-        "ssh_publish_hostkeys",
-        "ssh_quiet_keygen",
-        "swap",
-        "syslog_fix_perms",
-        "system_info",
-        "timezone",
-        "ubuntu_advantage",
-        "ubuntu_pro",
-        "ubuntu_autoinstall",
-        "unverified_modules",
-        "updates",
-        "user",
-        "users",
-        "vendor_data",
-        "version",
-        "wireguard",
-        "write_files",
-        "yum_repo_dir",
-        "yum_repos",
-        "zypper",
-    ]
+    """
+    apk_repos apt apt_pipelining apt_reboot_if_required apt_sources apt_update apt_upgrade ansible
+    autoinstall bootcmd byobu_by_default ca_certs ca-certs chef chpasswd cloud_config_modules
+    cloud_final_modules cloud_init_modules create_hostname_file datasource datasource_list debug
+    default_locale device_aliases disable_ec2_metadata disable_root disable_root_opts disk_setup drivers
+    fan final_message fqdn fs_setup groups growpart grub_dpkg grub-dpkg hostname keyboard landscape
+    locale locale_configfile lxd manage_etc_hosts manage_resolv_conf mcollective merge_how merge_type
+    migrate mount_default_fields mounts network no_ssh_fingerprints ntp output
+    package_reboot_if_required package_update package_upgrade packages password phone_home power_state
+    prefer_fqdn_over_hostname preserve_hostname puppet random_seed reporting resize_rootfs resolv_conf
+    rh_subscription rpi rsyslog runcmd salt_minion snap spacewalk ssh ssh_authorized_keys ssh_deletekeys
+    ssh_fp_console_blacklist ssh_genkeytypes ssh_import_id ssh_key_console_blacklist ssh_keys ssh_pwauth
+    ssh_publish_hostkeys ssh_quiet_keygen swap syslog_fix_perms system_info timezone ubuntu_advantage
+    ubuntu_pro ubuntu_autoinstall unverified_modules updates user users vendor_data version wireguard
+    write_files yum_repo_dir yum_repos zypper
+    """.split()  # noqa: SIM905
 )
 _FILE_KEYS = ("path", "content", "encoding", "owner", "permissions", "append", "defer", "source")
 _ENCODINGS = ("text/plain", "b64", "base64", "gz", "gzip", "gz+b64", "gzip+b64", "gz+base64", "gzip+base64")
@@ -148,7 +57,7 @@ class _Fault(Exception):
 
     def __str__(self) -> str:
         where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
-        return f"{where.removeprefix('.')}: {self.sentence}" if where else self.sentence
+        return f"{where.removeprefix('.')[:200]}: {self.sentence}" if where else self.sentence
 
 
 def check_text(content: str, type: ScriptType) -> str | None:
@@ -312,15 +221,13 @@ def _compose(content: str) -> yaml.Node | None:
     for event in yaml.parse(content, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise yaml.MarkedYAMLError(
-                problem=f"nested deeper than {_DEEPEST} levels", problem_mark=event.start_mark
-            )
+            raise yaml.MarkedYAMLError(None, None, f"nested deeper than {_DEEPEST} levels", event.start_mark)  # type: ignore[arg-type]  # the C parser has marks of its own
     node: yaml.Node | None = yaml.compose(content, Loader=yaml.SafeLoader)
     return node
 
 
 def _value(node: yaml.Node, path: Path, known: dict[int, Any]) -> Any:
-    """The plain value of a node. A node met again gives the same object again: linear, whatever it aliases."""
+    """The plain value of a node. A node met again gives the same object again, so aliases cost nothing."""
     if id(node) in known:
         return known[id(node)]
     if isinstance(node, yaml.MappingNode):
@@ -332,9 +239,8 @@ def _value(node: yaml.Node, path: Path, known: dict[int, Any]) -> Any:
                 raise _Fault(path, "a key must be a plain word")
             if key in mapping:
                 raise yaml.MarkedYAMLError(
-                    problem=f"the key {_shown(key)} stands here twice", problem_mark=key_node.start_mark
+                    None, None, f"the key {_shown(key)} stands here twice", key_node.start_mark
                 )
-            mapping[key] = None  # so that a fault below can be found by its path
             mapping[key] = _value(value_node, (*path, key), known)
         return mapping
     if isinstance(node, yaml.SequenceNode):
@@ -346,14 +252,13 @@ def _value(node: yaml.Node, path: Path, known: dict[int, Any]) -> Any:
 
 
 def _scalar(node: yaml.Node, path: Path) -> Any:
-    if node.tag == "tag:yaml.org,2002:str":
-        return node.value
-    if node.tag in ("tag:yaml.org,2002:merge", "tag:yaml.org,2002:value"):
+    # "<<" is a key like any other here: merging is what lets a small text grow without end.
+    if node.tag in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge", "tag:yaml.org,2002:value"):
         return node.value
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_object(node)
-    except ValueError:
+    except (ValueError, LookupError, TypeError, AttributeError):  # PyYAML on "!!bool x", "!!timestamp x", ...
         raise _Fault(path, f"{_shown(node.value)} cannot be read: put it in quotes") from None
     finally:
         loader.dispose()

@@ -5,6 +5,7 @@ API), keeps bodies small, and stamps every answer with the simulated time, which
 """
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import format_datetime
@@ -12,7 +13,7 @@ from email.utils import format_datetime
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY = 2 * 1024**2
-_OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
+_OWN_HOST = re.compile(rb"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]*)?", re.IGNORECASE)
 
 
 class Door:
@@ -41,11 +42,7 @@ class Door:
 
 def _is_own(scope: Scope) -> bool:
     hosts = [value for name, value in scope["headers"] if name == b"host"]
-    if len(hosts) != 1:
-        return False
-    host = hosts[0].decode("latin-1").lower()
-    name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "")
-    return (name or port) in _OWN_NAMES if not name else name in _OWN_NAMES and (port.isdigit() or not port)
+    return len(hosts) == 1 and _OWN_HOST.fullmatch(hosts[0]) is not None
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -5,11 +5,12 @@ So the past obeys every rule of the present (stock, balance, states), and the bo
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from vp_jupyter.sandbox.catalog import GPUS_PER_NODE, Location, Network, Preset
+from vp_jupyter.sandbox.catalog import GPUS_PER_NODE, Network, Preset
 from vp_jupyter.sandbox.clock import Clock
 from vp_jupyter.sandbox.cloud import Cloud
 from vp_jupyter.sandbox.refusals import Conflict
@@ -139,10 +140,8 @@ class _Past:
         vms, world = self.cloud.vms, self.cloud.world
 
         def launch() -> None:
-            try:
+            with suppress(Conflict):  # sold out that day: the run did not happen
                 run.append(self._launch_vm(gpus, name, tags))
-            except Conflict:
-                pass  # sold out that day: the run did not happen
 
         def pause() -> None:
             for vm in run:
@@ -150,10 +149,8 @@ class _Past:
 
         def resume() -> None:
             for vm in run:
-                try:
+                with suppress(Conflict):  # another run has its hostnode now: it stays released until deleted
                     vms.start(vm)
-                except Conflict:
-                    pass  # somebody else has its hostnode now: it stays as it is until it is deleted
 
         def delete() -> None:
             for vm in run:
@@ -172,21 +169,11 @@ class _Past:
     def _launch_rental(
         self, network: Network, nodes: int, name: str, tags: list[str], volume: Volume | None = None
     ) -> Rental:
-        site = self.cloud.catalog.locations.values()
-        location = next(one for one in site if len(one.free_nodes(network)) >= nodes)
-        return self._rent(location, network, nodes, name, tags, volume)
-
-    def _rent(
-        self,
-        location: Location,
-        network: Network,
-        nodes: int,
-        name: str,
-        tags: list[str],
-        volume: Volume | None,
-    ) -> Rental:
+        roomiest = max(
+            self.cloud.catalog.locations.values(), key=lambda location: len(location.free_nodes(network))
+        )
         return self.cloud.rentals.launch(
-            location.id,
+            roomiest.id,
             name,
             nodes * GPUS_PER_NODE,
             network,
@@ -209,12 +196,8 @@ class _Past:
         rentals, world = self.cloud.rentals, self.cloud.world
 
         def launch() -> None:
-            try:
-                run.append(
-                    self._launch_rental(network, min(nodes, 3 if network == "ethernet" else 4), name, tags)
-                )
-            except StopIteration:
-                pass
+            with suppress(Conflict):
+                run.append(self._launch_rental(network, nodes, name, tags))
 
         def shrink() -> None:
             for rental in run:
@@ -284,14 +267,14 @@ class _Past:
         vm(_HOUR * 5 * jitter[3], 1)
         vm(_DAY * 4 * jitter[4], 1, "stop")
         vm(_DAY * 6 * jitter[5], 2, "release")
-        self._at(
-            self.now - _HOUR * 20 * jitter[6],
-            lambda: self._rent_now("infiniband", 2, "pretrain-01", self._volume("checkpoints")),
-        )
-        self._at(
-            self.now - timedelta(seconds=200 * jitter[7]),
-            lambda: self._rent_now("ethernet", 1, "pretrain-02", None),
-        )
 
-    def _rent_now(self, network: Network, nodes: int, name: str, volume: Volume | None) -> None:
-        self._launch_rental(network, nodes, name, ["team:nlp", "project:pretrain"], volume)
+        def rent(network: Network, nodes: int, name: str, volume: str = "") -> None:
+            attached = self._volume(volume) if volume else None
+            self._launch_rental(network, nodes, name, ["team:nlp", "project:pretrain"], attached)
+
+        self._at(
+            self.now - _HOUR * 20 * jitter[6], lambda: rent("infiniband", 2, "pretrain-01", "checkpoints")
+        )
+        self._at(  # so new that it is still pending
+            self.now - timedelta(seconds=200 * jitter[7]), lambda: rent("ethernet", 1, "pretrain-02")
+        )

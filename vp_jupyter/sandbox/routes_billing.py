@@ -8,8 +8,7 @@ from fastapi import Path, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BeforeValidator, StringConstraints
 
-from vp_jupyter.sandbox import schemas as wire
-from vp_jupyter.sandbox import views
+from vp_jupyter.sandbox import answers, views
 from vp_jupyter.sandbox.ledger import EVER, FOREVER, month_bounds
 from vp_jupyter.sandbox.wire import State, Window, private, window
 
@@ -34,7 +33,7 @@ async def list_transactions(
     earliest: Annotated[Day | None, Query()] = None,
     latest: Annotated[Day | None, Query()] = None,
     types: Annotated[list[Kinds], Query()] = [],  # noqa: B006 FastAPI copies it
-) -> wire.Page[wire.TransactionOut]:
+) -> answers.Page[answers.TransactionOut]:
     """Newest first. `earliest` and `latest` are UTC days, both inclusive; without them, everything.
 
     `types` repeats, or lists several with commas. Deposits and other credits have no type to ask for, and
@@ -61,7 +60,7 @@ async def get_report(
     cloud: State,
     year: Annotated[int, Path(ge=1, le=9998)],
     month: Annotated[int, Path(ge=1, le=12)],
-) -> wire.Report:
+) -> answers.Report:
     """One UTC month, whole: balance at its start + delta = balance at its end, to the last digit.
 
     A month that runs still ends now; one before the organization existed, or to come, has no transactions.
@@ -70,7 +69,7 @@ async def get_report(
     since, until = month_bounds(year, month)
     start, end = ledger.balance(since, now), ledger.balance(until, now)
     shown = ledger.transactions(ledger.lines(since, until, now), since, until, now)
-    return wire.Report(
+    return answers.Report(
         transactions=[views.transaction(one) for one in shown],
         balance_at_period_start=start,
         balance_delta_in_period=end - start,
@@ -79,6 +78,6 @@ async def get_report(
 
 
 @routes.get("/billing/hourly-rate")
-async def get_hourly_rate(cloud: State) -> wire.HourlyRate:
+async def get_hourly_rate(cloud: State) -> answers.HourlyRate:
     """What everything that runs now costs in an hour."""
-    return wire.HourlyRate(rate_hourly=cloud.world.ledger.burn())
+    return answers.HourlyRate(rate_hourly=cloud.world.ledger.burn())

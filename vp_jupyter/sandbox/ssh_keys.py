@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from uuid import UUID
 from vp_jupyter.sandbox.refusals import Conflict, Unacceptable, Unknown
 from vp_jupyter.sandbox.world import World
 
-# How many fields the blob of each type has, its own name included (RFC 4253, RFC 5656, RFC 8709, PROTOCOL.u2f).
+# How many fields the blob of each type has, its own name included (RFC 4253, 5656, 8709; PROTOCOL.u2f).
 _FIELDS = {
     "ssh-ed25519": 2,
     "ssh-rsa": 3,
@@ -113,8 +114,6 @@ def seeded_key(rng: random.Random, comment: str) -> str:
 
 def _ed25519_public(secret: bytes) -> bytes:
     """RFC 8032, 5.1.5, in affine coordinates: slow, and enough for three keys without a dependency."""
-    from hashlib import sha512
-
     p = 2**255 - 19
     d = -121665 * pow(121666, -1, p) % p
     y = 4 * pow(5, -1, p) % p
@@ -131,7 +130,7 @@ def _ed25519_public(secret: bytes) -> bytes:
             (a[1] * b[1] + a[0] * b[0]) * pow(1 - t, -1, p) % p,
         )
 
-    scalar = int.from_bytes(sha512(secret).digest()[:32], "little")
+    scalar = int.from_bytes(hashlib.sha512(secret).digest()[:32], "little")
     scalar = (scalar & ((1 << 254) - 8)) | (1 << 254)
     point = (0, 1)
     for bit in range(scalar.bit_length() - 1, -1, -1):

@@ -1,10 +1,11 @@
 """State into answers: one function for each shape the API shows."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from vp_jupyter.sandbox import answers
 from vp_jupyter.sandbox import catalog as stock
-from vp_jupyter.sandbox import schemas as wire
 from vp_jupyter.sandbox.catalog import Catalog, Hostnode, Location, Preset
 from vp_jupyter.sandbox.ledger import Instance, Transaction
 from vp_jupyter.sandbox.rentals import Rental
@@ -13,7 +14,7 @@ from vp_jupyter.sandbox.vms import VM
 from vp_jupyter.sandbox.volumes import Volume
 
 VM_ADDRESS = "127.0.0.1"  # virtual machines share it, and are told apart by their forwarded ports
-_NODE_SPECS = wire.NodeSpecs(
+_NODE_SPECS = answers.NodeSpecs(
     gpu_model=stock.GPU_MODEL,
     gpu_count=stock.GPUS_PER_NODE,
     cpu_model="Intel Xeon Platinum 8470",
@@ -23,21 +24,21 @@ _NODE_SPECS = wire.NodeSpecs(
 )
 
 
-def resources(gpus: int) -> wire.Resources:
-    return wire.Resources(
-        gpus={stock.GPU_MODEL: wire.GPUCount(count=gpus)},
+def resources(gpus: int) -> answers.Resources:
+    return answers.Resources(
+        gpus={stock.GPU_MODEL: answers.GPUCount(count=gpus)},
         vcpu_count=gpus * stock.VCPUS_PER_GPU,
         ram_gb=gpus * stock.RAM_GB_PER_GPU,
         storage_gb=gpus * stock.STORAGE_GB_PER_GPU,
     )
 
 
-def hostnode(node: Hostnode) -> wire.HostnodeOut:
-    return wire.HostnodeOut(
+def hostnode(node: Hostnode) -> answers.HostnodeOut:
+    return answers.HostnodeOut(
         id=node.id,
         location_id=node.location_id,
         available_resources=resources(node.free_gpus),
-        pricing=wire.HostnodePricing(
+        pricing=answers.HostnodePricing(
             per_gpu_hr={stock.GPU_MODEL: stock.GPU_RATE},
             per_vcpu_hr=stock.VCPU_RATE,
             per_gb_ram_hr=stock.RAM_GB_RATE,
@@ -47,8 +48,8 @@ def hostnode(node: Hostnode) -> wire.HostnodeOut:
     )
 
 
-def location(place: Location) -> wire.LocationOut:
-    return wire.LocationOut(
+def location(place: Location) -> answers.LocationOut:
+    return answers.LocationOut(
         id=place.id,
         city=place.site.city,
         region=place.site.region,
@@ -57,8 +58,8 @@ def location(place: Location) -> wire.LocationOut:
     )
 
 
-def preset(one: Preset, catalog: Catalog) -> wire.PresetOut:
-    return wire.PresetOut(
+def preset(one: Preset, catalog: Catalog) -> answers.PresetOut:
+    return answers.PresetOut(
         id=one.id,
         resources=resources(one.gpus),
         operating_system=one.operating_system,
@@ -70,10 +71,10 @@ def preset(one: Preset, catalog: Catalog) -> wire.PresetOut:
     )
 
 
-def instant_location(place: Location, catalog: Catalog) -> wire.InstantLocation:
+def instant_location(place: Location, catalog: Catalog) -> answers.InstantLocation:
     counted = [(one, place.launchable(one)) for one in catalog.presets.values()]
     available = [
-        wire.AvailablePreset(
+        answers.AvailablePreset(
             id=one.id,
             resources=resources(one.gpus),
             operating_system=one.operating_system,
@@ -84,11 +85,11 @@ def instant_location(place: Location, catalog: Catalog) -> wire.InstantLocation:
         for one, count in counted
         if count
     ]
-    return wire.InstantLocation(id=place.id, available_presets=available)
+    return answers.InstantLocation(id=place.id, available_presets=available)
 
 
-def metal_location(place: Location) -> wire.MetalLocation:
-    return wire.MetalLocation(
+def metal_location(place: Location) -> answers.MetalLocation:
+    return answers.MetalLocation(
         id=place.id,
         gpu_count_ethernet=len(place.free_nodes("ethernet")) * stock.GPUS_PER_NODE,
         gpu_price_ethernet=place.price("ethernet"),
@@ -98,9 +99,9 @@ def metal_location(place: Location) -> wire.MetalLocation:
     )
 
 
-def vm(machine: VM, now: datetime) -> wire.VMOut:
+def vm(machine: VM, now: datetime) -> answers.VMOut:
     pricing = machine.pricing
-    return wire.VMOut(
+    return answers.VMOut(
         id=machine.id,
         hostnode_id=machine.hostnode.id,
         type="ondem",
@@ -108,7 +109,7 @@ def vm(machine: VM, now: datetime) -> wire.VMOut:
         name=machine.name,
         resources=resources(machine.preset.gpus),
         operating_system=machine.preset.operating_system,
-        pricing=wire.VMPricing(
+        pricing=answers.VMPricing(
             gpus_per_hr=pricing.gpus,
             vcpus_per_hr=pricing.vcpus,
             vcpu_per_hr=pricing.vcpus,
@@ -120,7 +121,7 @@ def vm(machine: VM, now: datetime) -> wire.VMOut:
         public_ip=VM_ADDRESS,
         internal_ip=machine.internal_ip,
         port_forwards=[
-            wire.PortForward(internal_port=internal, external_port=external)
+            answers.PortForward(internal_port=internal, external_port=external)
             for internal, external in machine.forwards.items()
         ],
         timestamp_creation=machine.created,
@@ -128,9 +129,9 @@ def vm(machine: VM, now: datetime) -> wire.VMOut:
     )
 
 
-def rental(one: Rental, now: datetime) -> wire.RentalOut:
+def rental(one: Rental, now: datetime) -> answers.RentalOut:
     volume = one.volume_id
-    shown = {
+    shown: dict[str, Any] = {
         "id": one.id,
         "name": one.name,
         "creation_timestamp": one.created,
@@ -150,16 +151,17 @@ def rental(one: Rental, now: datetime) -> wire.RentalOut:
             "specs_per_node": _NODE_SPECS,
             "username": "ubuntu",
             "node_networking": [
-                wire.NodeAddress(public_ip=node.public_ip, private_ip=node.private_ip) for node in one.nodes
+                answers.NodeAddress(public_ip=node.public_ip, private_ip=node.private_ip)
+                for node in one.nodes
             ],
             "k8s_cluster_id": one.k8s_cluster_id,
             "kubeconfig": one.kubeconfig,
         }
-    return wire.RentalOut.model_validate(shown)
+    return answers.RentalOut.model_validate(shown)
 
 
-def volume(one: Volume, order_ids: list[UUID]) -> wire.VolumeOut:
-    return wire.VolumeOut(
+def volume(one: Volume, order_ids: list[UUID]) -> answers.VolumeOut:
+    return answers.VolumeOut(
         id=one.id,
         size_in_gb=one.size_gb,
         name=one.name,
@@ -171,36 +173,36 @@ def volume(one: Volume, order_ids: list[UUID]) -> wire.VolumeOut:
     )
 
 
-def ssh_key(key: SSHKey) -> wire.SSHKeyOut:
-    return wire.SSHKeyOut(id=key.id, name=key.name, content=key.content)
+def ssh_key(key: SSHKey) -> answers.SSHKeyOut:
+    return answers.SSHKeyOut(id=key.id, name=key.name, content=key.content)
 
 
-def transaction(one: Transaction) -> wire.TransactionOut:
-    details: dict[str, object] = {"type": one.type}
+def transaction(one: Transaction) -> answers.TransactionOut:
+    details: dict[str, Any] = {"type": one.type}
     if one.instance is not None:
         details["linked_instance"] = _linked(one.instance)
     if one.note is not None:
         details["note_public"] = one.note
-    return wire.TransactionOut(
+    return answers.TransactionOut(
         id=one.id,
         total_amount=one.total,
         timestamp_creation=one.created,
         timestamp_completion=one.completed,
-        details=wire.TransactionDetails.model_validate(details),
+        details=answers.TransactionDetails.model_validate(details),
         period_amount=one.in_period,
     )
 
 
-def _linked(instance: Instance) -> wire.LinkedInstance:
-    named: dict[str, object] = {
+def _linked(instance: Instance) -> answers.LinkedInstance:
+    names: dict[str, dict[str, Any]] = {
         "virtual_machine": {"type": "virtual_machine_instance", "virtual_machine_id": instance.subject},
         "storage_block": {"type": "storage_block_instance", "virtual_machine_id": instance.subject},
         "baremetal": {"baremetal_rental_id": instance.subject},
         "storage": {"storage_id": instance.subject},
-    }[instance.kind]
-    return wire.LinkedInstance(
+    }
+    return answers.LinkedInstance(
         id=instance.id,
         timestamp_creation=instance.created,
         timestamp_deletion=instance.deleted,
-        **named,
+        **names[instance.kind],
     )

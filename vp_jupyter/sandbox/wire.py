@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response,
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 
+from vp_jupyter.sandbox.answers import Detail, Page
 from vp_jupyter.sandbox.cloud import Cloud
-from vp_jupyter.sandbox.schemas import Detail, Page
 
 T = TypeVar("T")
 Responses = dict[int | str, dict[str, Any]]
@@ -60,7 +60,7 @@ def public(tag: str) -> APIRouter:
 
 
 def private(tag: str) -> APIRouter:
-    """Either header opens it. The two dependencies only tell the OpenAPI so; the route class does the work."""
+    """Either header opens it. The dependencies only tell the OpenAPI so; the route class does the work."""
     schemes = [
         Security(HTTPBearer(auto_error=False)),
         Security(APIKeyHeader(name="x-api-token", auto_error=False)),

@@ -33,7 +33,7 @@ class World:
         burn, balance = self.ledger.burn() + further, self.balance()
         if balance < burn:
             raise Unaffordable(
-                f"Insufficient balance: this would make {burn:.6f} USD per hour, the balance is {balance:.6f} USD."
+                f"Insufficient balance: {balance:.6f} USD do not cover an hour at {burn:.6f} USD."
             )
 
     def bill(self, kind: Kind, subject: UUID, rate: Decimal) -> Charge:
