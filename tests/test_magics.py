@@ -10,6 +10,7 @@ from IPython.core.completer import provisionalcompleter
 
 from tests.support import KEY
 from vp_jupyter.api import Client
+from vp_jupyter.formats import usd
 
 
 @pytest.fixture
@@ -177,8 +178,7 @@ def test_bill_and_report_agree_with_the_service_to_the_last_digit(vp, client):
     report = vp("report")
     now = client.locations.list() and client.now()
     theirs = client.billing.report(now.year, now.month)
-    opened = f"{theirs.balance_at_period_start:,.2f}"
-    assert f"opened with ${opened}" in repr(report)
+    assert f"opened with {usd(theirs.balance_at_period_start)}" in repr(report)
     last = (now.year, now.month - 1) if now.month > 1 else (now.year - 1, 12)
     theirs = client.billing.report(*last)
     assert vp(f"report {last[0]} {last[1]}")["amount"].sum() == theirs.balance_delta_in_period

@@ -9,7 +9,7 @@ from typing import Any
 from .. import tables
 from ..api import NotFound, Offer
 from ..api.offers import NETWORKS
-from ..formats import number, plain, rate, short_id, text, usd
+from ..formats import number, plain, rate, short_id, usd
 from ..views import Card, Column, Table
 from .grammar import Refused, arg, command
 from .session import Session
