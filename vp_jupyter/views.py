@@ -67,8 +67,10 @@ class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         )
         foot = f'<div style="margin:.3em 0 .6em">{escaped(caption)}</div>' if caption else ""
         if not rows:
-            return foot or "<div>Nothing here.</div>"
-        return f'<table class="dataframe"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}'
+            return _block(foot or "Nothing here.")
+        return _block(
+            f'<table class="dataframe"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}'
+        )
 
     def __repr__(self) -> str:
         columns, rows, _, caption = self._cells()
@@ -102,12 +104,18 @@ class Card:
             for name, value in self.facts.items()
         )
         note = f"<div>{escaped(self.note)}</div>" if self.note else ""
-        return f"<div><b>{escaped(self.title)}</b></div><table>{rows}</table>{note}"
+        return _block(f"<div><b>{escaped(self.title)}</b></div><table>{rows}</table>{note}")
 
     def __repr__(self) -> str:
         width = max((len(name) for name in self.facts), default=0)
         facts = [f"  {name.ljust(width)}  {plain(value)}" for name, value in self.facts.items()]
         return "\n".join([plain(self.title), *facts, *([plain(self.note)] if self.note else [])])
+
+
+def _block(content: str) -> str:
+    """HTML that is shown as it stands: notebooks read what is between two dollar signs as mathematics, unless
+    MathJax is told to leave it alone."""
+    return f'<div class="mathjax_ignore tex2jax_ignore">{content}</div>'
 
 
 class Note(str):
