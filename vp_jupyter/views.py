@@ -17,6 +17,7 @@ class Column(NamedTuple):
     heading: str
     show: Callable[[Any], str] = text
     right: bool = False
+    wraps: bool = False
 
 
 class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
@@ -51,16 +52,19 @@ class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
 
     def _repr_html_(self) -> str:
         columns, rows, greyed, caption = self._cells()
-        align = ["right" if column.right else "left" for column in columns]
+        align = [f"text-align:{'right' if column.right else 'left'}" for column in columns]
+        cells = [
+            side if column.wraps else f"{side};white-space:nowrap"
+            for column, side in zip(columns, align, strict=True)
+        ]
         head = "".join(
-            f'<th style="text-align:{side}">{escaped(column.heading)}</th>'
+            f'<th style="{side}">{escaped(column.heading)}</th>'
             for column, side in zip(columns, align, strict=True)
         )
         body = "".join(
             ('<tr style="opacity:.6">' if grey else "<tr>")
             + "".join(
-                f'<td style="text-align:{side}">{escaped(cell)}</td>'
-                for cell, side in zip(row, align, strict=True)
+                f'<td style="{style}">{escaped(cell)}</td>' for cell, style in zip(row, cells, strict=True)
             )
             + "</tr>"
             for row, grey in zip(rows, greyed, strict=True)

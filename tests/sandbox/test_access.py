@@ -125,7 +125,9 @@ def test_the_other_spelling_of_a_path_redirects_to_the_right_one(sandbox, api, p
     assert api.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["virtual-machines/instant/", "bare-metal", "storage", "organization/ssh-keys/"])
+@pytest.mark.parametrize(
+    "path", ["virtual-machines/instant/", "bare-metal", "storage", "organization/ssh-keys/"]
+)
 def test_a_redirected_post_keeps_its_body(api, path):
     redirected = api.post(path, json={"name": 5})
     assert redirected.status_code == 422

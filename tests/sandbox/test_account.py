@@ -66,7 +66,9 @@ def test_keys_are_added_under_unique_names_and_removed(api):
     added = api.post("/organization/ssh-keys", json={"name": "My key-1", "content": ED25519})
     assert added.status_code == 201
     assert added.json() == {"id": added.json()["id"], "name": "My key-1", "content": ED25519}
-    assert api.post("/organization/ssh-keys", json={"name": "My key-1", "content": ED25519}).status_code == 409
+    assert (
+        api.post("/organization/ssh-keys", json={"name": "My key-1", "content": ED25519}).status_code == 409
+    )
     path = f"/organization/ssh-keys/{added.json()['id']}"
     assert (api.delete(path).status_code, api.delete(path).status_code) == (204, 404)
 
@@ -77,7 +79,7 @@ def test_key_names_are_letters_digits_hyphens_and_spaces(api, name):
 
 
 def test_a_machine_lets_in_the_chosen_keys_and_the_extra_ones(sandbox, api, launch):
-    first, second, *_ = api.get("/organization/ssh-keys").json()["results"]
+    _first, second, *_ = api.get("/organization/ssh-keys").json()["results"]
     chosen = {"mode": "selective", "ssh_key_ids": [second["id"]]}
     launch(name="one", organization_ssh_keys=chosen, ssh_keys=[ED25519])
     vm = next(vm for vm in sandbox.cloud.vms.all() if vm.name == "one")
@@ -102,7 +104,10 @@ def test_a_volume_grows_but_does_not_shrink_below_what_is_in_it(api):
     full = next(v for v in volumes if v["name"] == "datasets")
     path = f"/storage/{full['id']}"
     used_gb = api.get(path).json()["used_capacity_bytes"] // 10**9
-    assert api.patch(path, json={"size_in_gb": full["size_in_gb"] + 10}).json()["rate_hourly"] > full["rate_hourly"]
+    assert (
+        api.patch(path, json={"size_in_gb": full["size_in_gb"] + 10}).json()["rate_hourly"]
+        > full["rate_hourly"]
+    )
     assert api.patch(path, json={"size_in_gb": used_gb + 1}).json()["size_in_gb"] == used_gb + 1
     assert api.patch(path, json={"size_in_gb": used_gb - 1, "name": "renamed"}).status_code == 409
     assert api.get(path).json()["name"] == "datasets"  # all of a change or nothing
@@ -147,7 +152,9 @@ def test_volumes_are_attached_and_detached_by_order_ids(api, rent):
     second = {"size_in_gb": 1, "name": "v2", "order_ids": [rental["id"]]}
     assert api.post("/storage/", json=second).status_code == 409  # a rental has one volume
     assert api.post("/storage/", json=second | {"order_ids": [NOWHERE]}).status_code == 400
-    assert api.patch(f"/storage/{first['id']}", json={"order_ids": None}).json()["order_ids"] == [rental["id"]]
+    assert api.patch(f"/storage/{first['id']}", json={"order_ids": None}).json()["order_ids"] == [
+        rental["id"]
+    ]
     assert api.patch(f"/storage/{first['id']}", json={"order_ids": []}).json()["order_ids"] == []
 
 
@@ -157,8 +164,14 @@ def test_volumes_are_attached_and_detached_by_order_ids(api, rent):
 def test_the_organization_can_be_renamed(api):
     before = api.get("/organization").json()
     assert before["name"] == "Sandbox Research"
-    changed = api.patch("/organization", json={"name": "Lab", "billing_notification_target_emails": ["a@b.c"]})
-    assert changed.json() == {"id": before["id"], "name": "Lab", "billing_notification_target_emails": ["a@b.c"]}
+    changed = api.patch(
+        "/organization", json={"name": "Lab", "billing_notification_target_emails": ["a@b.c"]}
+    )
+    assert changed.json() == {
+        "id": before["id"],
+        "name": "Lab",
+        "billing_notification_target_emails": ["a@b.c"],
+    }
     assert api.patch("/organization", json={"billing_notification_target_emails": ["no"]}).status_code == 422
 
 

@@ -61,8 +61,9 @@ def test_it_touches_no_signal_handler():
 def test_stopped_and_started_again_it_goes_on_with_its_state():
     sandbox = Sandbox(months=0)
     with sandbox:
-        sandbox.cloud.keys.add("left behind", sandbox.cloud.keys.all()[0].content if sandbox.cloud.keys.all()
-                               else "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQDAKOgHv82A6Oi7AWLvBC9N...")  # fmt: skip
+        sandbox.cloud.keys.add(
+            "left behind", "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQDAKOgHv82A6Oi7AWLvBC9N..."
+        )
     with sandbox:
         headers = {"x-api-token": sandbox.api_key}
         keys = httpx.get(f"{sandbox.base_url}/organization/ssh-keys", headers=headers).json()
@@ -80,7 +81,9 @@ def test_without_fastapi_the_import_names_what_to_install():
     assert 'ImportError: The sandbox needs fastapi: pip install "vp_jupyter[demo]".' in run.stderr
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:80", "localhost@x", ""])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "evil.example:80", "localhost@x", ""]
+)
 def test_a_foreign_host_is_refused(sandbox, api, host):
     answer = api.get("/locations/", headers={"Host": host})
     assert answer.status_code == 400

@@ -26,7 +26,7 @@ _COLUMNS = [
     Column("name", "for"),
     Column("part", "part"),
     Column("amount", "USD in the period", usd, right=True),
-    Column("note", "note"),
+    Column("note", "note", wraps=True),
 ]
 
 

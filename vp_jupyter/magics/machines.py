@@ -28,7 +28,7 @@ _COLUMNS = [
     Column("address", "address"),
     Column("rate_hourly", "$/h", usd, right=True),
     Column("age", "age", span, right=True),
-    Column("tags", "tags"),
+    Column("tags", "tags", wraps=True),
     Column("id", "id", short_id),
 ]
 

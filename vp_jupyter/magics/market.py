@@ -25,7 +25,7 @@ _COLUMNS = [
     Column("rate_per_gpu_hour", "$/GPU-h", usd, right=True),
     Column("rate_daily", "$/day", usd, right=True),
     Column("stock", "to be had", right=True),
-    Column("locations", "where", lambda places: " · ".join(map(plain, places))),
+    Column("locations", "where", lambda places: " · ".join(map(plain, places)), wraps=True),
     Column("vcpus", "vCPU", number, right=True),
     Column("ram_gb", "RAM GB", number, right=True),
     Column("storage_gb", "disk GB", number, right=True),
