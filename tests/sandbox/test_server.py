@@ -126,7 +126,7 @@ def test_time_scale_and_months_that_make_no_sense_are_refused():
         with pytest.raises(ValueError, match="is"):
             Sandbox(**wrong)
     with pytest.raises(ValueError, match="time zone"):
-        Sandbox(now=datetime(2026, 8, 20))  # noqa: DTZ001 a time without a zone is the point
+        Sandbox(now=datetime(2026, 8, 20))
 
 
 def everything(sandbox):
