@@ -126,6 +126,8 @@ def test_a_released_vm_whose_place_is_taken_must_be_relocated_to_start(sandbox, 
     assert moved.json()["hostnode_id"] != vm["hostnode_id"]
     new_home = api.get(f"/hostnodes/{moved.json()['hostnode_id']}").json()
     assert moved.json()["port_forwards"][0]["external_port"] not in new_home["available_ports"]
+    old_home = api.get(f"/hostnodes/{vm['hostnode_id']}").json()
+    assert vm["port_forwards"][0]["external_port"] in old_home["available_ports"]
     assert power(api, vm, "started").status_code == 200
 
 

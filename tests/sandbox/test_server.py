@@ -121,6 +121,21 @@ def test_the_clock_runs_at_its_scale_and_never_backwards():
         clock.advance(timedelta(seconds=-1))
 
 
+def test_an_advance_beyond_the_calendar_is_refused_and_changes_nothing():
+    clock = Clock(NOW, scale=0)
+    with pytest.raises(OverflowError):
+        clock.advance(timedelta(days=3_000_000))
+    assert clock.now() == NOW
+
+
+def test_a_request_whose_sender_left_half_way_is_not_carried_out(sandbox, api):
+    body = b'{"name": "halfway", "size_in_gb": 1}'
+    with socket.create_connection(("127.0.0.1", port_of(sandbox))) as leaver:
+        head = f"POST /api/v1/storage/ HTTP/1.1\r\nHost: 127.0.0.1\r\nx-api-token: {sandbox.api_key}\r\n"
+        leaver.sendall(f"{head}Content-Length: {len(body) + 1}\r\n\r\n".encode() + body)
+    assert "halfway" not in api.get("/storage/").text
+
+
 def test_time_scale_and_months_that_make_no_sense_are_refused():
     for wrong in ({"time_scale": -1}, {"time_scale": float("nan")}, {"months": -1}, {"months": 1000}):
         with pytest.raises(ValueError, match="is"):

@@ -33,4 +33,5 @@ class Clock:
     def advance(self, by: timedelta) -> None:
         if by < timedelta(0):
             raise ValueError("The clock only goes forward.")
+        _ = self.now() + by  # beyond the year 9999 this raises, before anything has changed
         self._advanced += by

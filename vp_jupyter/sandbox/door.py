@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from email.utils import format_datetime
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY = 2 * 1024**2
@@ -34,7 +35,10 @@ class Door:
 
         if not _is_own(scope):
             return await _refuse(stamped, 400, "Invalid Host header: the sandbox answers to 127.0.0.1 only.")
-        body = await _read(receive)
+        try:
+            body = await _read(receive)
+        except ClientDisconnect:
+            return  # half a request is no request, and nobody is there to hear an answer
         if body is None:
             return await _refuse(stamped, 413, f"The body is larger than {LARGEST_BODY} bytes.")
         await self._app(scope, _replay(body, receive), stamped)
@@ -53,7 +57,7 @@ async def _read(receive: Receive) -> bytes | None:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return b"".join(chunks)
+            raise ClientDisconnect
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size <= LARGEST_BODY:

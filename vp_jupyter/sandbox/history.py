@@ -76,7 +76,7 @@ class _Past:
         self._finished_rentals()
         self._volumes()
         self._live_fleet()
-        for day in range(1, (self.now - self.begin) // _DAY):
+        for day in range(1, (self.now - self.begin) // _DAY + 1):
             self._at(self.begin + day * _DAY, lambda: None)  # a look at the balance, at least daily
         clock = self.cloud.world.clock
         for step in sorted(self.steps):
