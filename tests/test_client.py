@@ -208,6 +208,15 @@ def test_no_key_a_wrong_key_and_no_service_are_told_apart(sandbox):
         client.vms.list()
 
 
+def test_a_failure_keeps_nothing_that_holds_the_key(sandbox):
+    address = sandbox.base_url
+    sandbox.stop()
+    with Client(sandbox.api_key, address) as client, pytest.raises(ConnectionFailed) as caught:
+        client.ssh_keys.list()
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
 def test_a_refusal_names_the_field(client):
     with pytest.raises(InvalidRequest) as caught:
         client.storage.create("Not A Name", 100)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import keyring
+import keyring.backend
 import pandas as pd
 import pytest
 from IPython.core.completer import provisionalcompleter
@@ -203,8 +205,8 @@ def test_whoami_tells_the_balance_and_never_the_key(vp, sandbox):
         ("show nonesuch", "no machine 'nonesuch'"),
         ("show 'unclosed", "cannot be read"),
         ("rm", "required"),
-        ("keys rm nonesuch", "SSH keys are called"),
-        ("storage show nonesuch", "volumes are called"),
+        ("keys rm nonesuch", "no SSH key 'nonesuch'; there are"),
+        ("storage show nonesuch", "no volume 'nonesuch'; there are"),
         ("bill --from yesterday", "is no day"),
         ("report 2026 13", "no month"),
         ("bill --last 30d --from 2026-01-01", "not both"),
@@ -267,6 +269,8 @@ def test_settings_are_configured_the_ipython_way(shell, vp):
     shell.run_line_magic("config", 'VP.ssh_user = "ubuntu"')
     vp("launch --gpus 1 --name conf --yes")
     assert "ubuntu@" in shell.rl_next_input
+    shell.run_line_magic("config", 'VP.operating_system = "Ubuntu 24"')
+    assert "Ubuntu 24" in set(vp("prices")["operating_system"].dropna()).pop()
 
 
 def test_a_hidden_login_is_checked_and_used(shell, vp, monkeypatch, sandbox):
@@ -278,6 +282,48 @@ def test_a_hidden_login_is_checked_and_used(shell, vp, monkeypatch, sandbox):
     vp("logout")
     vp("ls")
     assert "no API key" in sentence(vp.printed)
+
+
+class Keyring(keyring.backend.KeyringBackend):
+    """A system keyring that forgets when the test ends."""
+
+    priority = 5
+
+    def __init__(self):
+        self.kept = {}
+
+    def get_password(self, service, username):
+        return self.kept.get((service, username))
+
+    def set_password(self, service, username, password):
+        self.kept[service, username] = password
+
+    def delete_password(self, service, username):
+        del self.kept[service, username]
+
+
+def test_a_login_is_kept_in_the_system_keyring_until_logout(shell, vp, monkeypatch, sandbox):
+    system = Keyring()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", system)
+    monkeypatch.delenv("VP_API_KEY")
+    monkeypatch.setattr("getpass.getpass", lambda prompt="": sandbox.api_key)
+    assert "kept in the system keyring" in vp("login")
+    shell.run_line_magic("unload_ext", "vp_jupyter")
+    shell.run_line_magic("load_ext", "vp_jupyter")  # as another notebook would
+    assert "the system keyring" in repr(vp("whoami"))
+    assert "in the system keyring too" in vp("logout")
+    assert system.kept == {}
+    vp("ls")
+    assert "no API key" in sentence(vp.printed)
+
+
+def test_a_key_that_the_service_refuses_is_not_kept(shell, vp, monkeypatch):
+    system = Keyring()
+    monkeypatch.setattr(keyring.core, "_keyring_backend", system)
+    monkeypatch.setattr("getpass.getpass", lambda prompt="": "wrong")
+    vp("login")
+    assert "401" in sentence(vp.printed)
+    assert system.kept == {}
 
 
 def test_a_notebook_can_start_its_own_sandbox(shell, vp, monkeypatch):

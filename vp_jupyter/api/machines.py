@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 
-from .errors import InvalidRequest, NotFound
 from .metal import BareMetal
+from .naming import called, pick
 from .records import Rental, VirtualMachine
 from .together import together
 from .vms import VirtualMachines
@@ -47,7 +46,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def label(self) -> str:
         """What to call it in a sentence."""
-        return self.name or self.id
+        return called(self)
 
     @property
     def runs_windows(self) -> bool:
@@ -70,11 +69,8 @@ class Machines:
         return machines
 
     def find(self, reference: str) -> Machine:
-        """The machine of that name or id, or of a unique beginning of either.
-
-        Raises `NotFound` where there is none, `InvalidRequest` where there are several.
-        """
-        return pick(reference, self.list())
+        """The machine of that name or id, or of a unique beginning of either; see `naming.pick`."""
+        return pick(reference, self.list(), "machine")
 
     def get(self, machine: Machine) -> Machine:
         """The same machine as it is now."""
@@ -85,23 +81,6 @@ class Machines:
     def operations(self, machine: Machine) -> VirtualMachines | BareMetal:
         """The family of operations that the machine belongs to."""
         return self._vms if machine.kind == "vm" else self._metal
-
-
-def pick(reference: str, machines: Sequence[Machine]) -> Machine:
-    """As `Machines.find`, among machines that are already there."""
-    wanted = reference.strip()
-    matches = [machine for machine in machines if wanted in (machine.name, machine.id)]
-    if not matches and wanted:
-        matches = [one for one in machines if one.name.startswith(wanted) or one.id.startswith(wanted)]
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        some = ", ".join(f"{one.label} ({one.id[:8]})" for one in matches[:5])
-        raise InvalidRequest(
-            f"{reference!r} could be any of {len(matches)} machines: {some}. Give more of the id."
-        )
-    names = ", ".join(machine.label for machine in machines[:8]) or "none"
-    raise NotFound(f"There is no machine {reference!r}. Yours: {names}{', …' if len(machines) > 8 else ''}.")
 
 
 def from_vm(vm: VirtualMachine) -> Machine:

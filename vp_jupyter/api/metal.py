@@ -9,7 +9,7 @@ from typing import Any
 from .address import route
 from .errors import NotFound
 from .records import Deployment, Labels, MetalLocation, Record, Rental
-from .resource import Resource, given, keys_from_organization, wait_until_running
+from .resource import Resource, given, keys_from_organization, wait_until
 from .transport import Credential
 
 
@@ -103,9 +103,10 @@ class BareMetal(Resource):
         self,
         id: str,
         *,
+        status: str = "Running",
         timeout: float = 3600,
         poll: float = 10,
         progress: Callable[[Rental], None] | None = None,
     ) -> Rental:
-        """Wait until a rental is Running; see `resource.wait_until_running`."""
-        return wait_until_running(lambda: self.get(id), timeout=timeout, poll=poll, progress=progress)
+        """Wait until a rental has a status; see `resource.wait_until`."""
+        return wait_until(status, lambda: self.get(id), timeout=timeout, poll=poll, progress=progress)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from .errors import Conflict, StillWaiting
+from .naming import called
 from .transport import Credential, Transport
 
 T = TypeVar("T")
@@ -57,14 +58,15 @@ def keys_from_organization(choice: str | Iterable[str]) -> dict[str, Any]:
     return {"mode": "selective", "ssh_key_ids": ids} if ids else {"mode": "none"}
 
 
-def wait_until_running(
+def wait_until(
+    status: str,
     get: Callable[[], T],
     *,
     timeout: float,
     poll: float,
     progress: Callable[[T], None] | None,
 ) -> T:
-    """Ask for a machine again and again until it is Running, and give it.
+    """Ask for a machine again and again until it has a status, and give it.
 
     `timeout` and `poll` are seconds; the pause grows from a tenth of `poll` to `poll`. `progress` is called
     with every answer. Raises `Conflict` where the machine has ended, `StillWaiting` after `timeout`.
@@ -75,14 +77,14 @@ def wait_until_running(
         machine: Any = get()
         if progress is not None:
             progress(machine)
-        if machine.status == "Running":
+        if machine.status == status:
             return machine  # type: ignore[no-any-return]
         if machine.status in ENDED:
-            raise Conflict(f"{machine.name or machine.id} will not come up: it is {machine.status}.")
+            raise Conflict(f"{called(machine)} will not be {status}: it is {machine.status}.")
         if time.monotonic() + pause > deadline:
             raise StillWaiting(
-                f"{machine.name or machine.id} is still {machine.status} after {timeout:.0f} s. "
-                "It goes on starting, and costs, by itself."
+                f"{called(machine)} is {machine.status}, not {status}, after {timeout:.0f} s. "
+                "What was asked of it goes on by itself, and it costs meanwhile."
             )
         time.sleep(pause)
         pause = min(pause * 1.5, poll)

@@ -6,8 +6,8 @@ import enum
 import functools
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -163,8 +163,7 @@ class Transport:
             headers["Content-Type"] = "application/json"
         url = f"{self.base_url}/{path}"
         for _ in range(REDIRECTS + 1):
-            with _network_errors(asked, self.base_url):
-                response = self._http.request(method, url, params=params, content=content, headers=headers)
+            response = self._send(asked, method, url, params=params, content=content, headers=headers)
             self._learn_time(response)
             if not response.has_redirect_location:
                 break
@@ -176,6 +175,19 @@ class Transport:
         raise refusal(
             asked, response.status_code, detail(response.content), retry_after=_retry_after(response)
         )
+
+    def _send(self, asked: str, method: str, url: str, **request: Any) -> httpx.Response:
+        """One exchange. Our error is raised outside the handlers, so that httpx's exceptions, which hold the
+        request and so the key, are not even its context."""
+        try:
+            return self._http.request(method, url, **request)
+        except httpx.TimeoutException:
+            failure = f"{self.base_url} did not answer in time."
+        except httpx.RequestError as error:
+            failure = f"could not reach {self.base_url} ({error or type(error).__name__})."
+        except (httpx.InvalidURL, UnicodeError):
+            failure = "this is not an address that can be asked."
+        raise ConnectionFailed(f"{asked}: {failure} {ConnectionFailed.advice}")
 
     def _within(self, location: str, asked: str) -> str:
         """Where a redirect leads, taken on our own base: only the path is the service's to choose, so that a
@@ -213,21 +225,6 @@ def patiently(attempt: Callable[[], T]) -> T:
 
 def _asked(method: str, path: str) -> str:
     return f"{method} /{path}"
-
-
-@contextmanager
-def _network_errors(asked: str, base_url: str) -> Iterator[None]:
-    """httpx's failures as ours; its own exceptions hold the request, and so the key."""
-    try:
-        yield
-        return
-    except httpx.TimeoutException:
-        failure = f"{base_url} did not answer in time."
-    except httpx.RequestError as error:
-        failure = f"could not reach {base_url} ({error or type(error).__name__})."
-    except (httpx.InvalidURL, UnicodeError):
-        failure = "this is not an address that can be asked."
-    raise ConnectionFailed(f"{asked}: {failure} {ConnectionFailed.advice}")
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .address import route
 from .records import Deployment, Labels, PortForward, PowerStatus, Record, VirtualMachine
-from .resource import Resource, given, keys_from_organization, wait_until_running
+from .resource import Resource, given, keys_from_organization, wait_until
 
 
 class _Launched(Record, frozen=True, kw_only=True):
@@ -89,12 +89,13 @@ class VirtualMachines(Resource):
         self,
         id: str,
         *,
+        status: str = "Running",
         timeout: float = 900,
         poll: float = 3,
         progress: Callable[[VirtualMachine], None] | None = None,
     ) -> VirtualMachine:
-        """Wait until a VM is Running; see `resource.wait_until_running`."""
-        return wait_until_running(lambda: self.get(id), timeout=timeout, poll=poll, progress=progress)
+        """Wait until a VM has a status; see `resource.wait_until`."""
+        return wait_until(status, lambda: self.get(id), timeout=timeout, poll=poll, progress=progress)
 
     def _power(self, id: str, status: str) -> PowerStatus:
         path = route("virtual-machines", id, "power-status")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
-from ..api import Client, VoltageParkError
+from ..api import Client, VoltageParkError, together
 from ..costs import runway
 from ..formats import cents, rate, span
 from ..views import Card, Note
@@ -52,7 +52,7 @@ def logout(session: Session, args: Namespace) -> Any:
 def whoami(session: Session, args: Namespace) -> Any:
     """The organization, its balance and what it burns now."""
     client = session.client
-    organization, balance, burn = session.together(
+    organization, balance, burn = together(
         (lambda: client.organization.notify(args.notify)) if args.notify else client.organization.get,
         client.billing.balance,
         client.billing.hourly_rate,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import tables
-from ..api import NotFound
+from ..api.naming import called, pick
 from ..api.records import SshKey
 from ..formats import short_id
 from ..views import Column, Note, Table
@@ -52,7 +52,7 @@ def add(session: Session, args: Namespace) -> Any:
 @command("keys rm", arg("name", live="keys", help="name or id"), YES, group=GROUP)
 def remove(session: Session, args: Namespace) -> Any:
     """Remove a public key. Machines that have it keep it."""
-    key = find(listed(session), args.name)
+    key = pick(args.name, listed(session), "SSH key")
     confirm(session, f"Remove the SSH key {key.name}?", yes=args.yes)
     session.client.ssh_keys.delete(key.id)
     session.changed()
@@ -62,16 +62,6 @@ def remove(session: Session, args: Namespace) -> Any:
 def listed(session: Session) -> Sequence[SshKey]:
     """The organization's keys now."""
     return session.seen("keys", fetch=lambda client: client.ssh_keys.list(), max_age=0)
-
-
-def find(known: Sequence[SshKey], reference: str) -> SshKey:
-    """The key of that name or id, or of a unique beginning of either."""
-    found = [key for key in known if reference in (key.name, key.id)]
-    found = found or [k for k in known if (k.name or "").startswith(reference) or k.id.startswith(reference)]
-    if len(found) != 1:
-        names = ", ".join(key.name or key.id for key in known) or "none"
-        raise NotFound(f"{len(found)} SSH keys are called {reference!r}. Yours: {names}.")
-    return found[0]
 
 
 def public_key(source: str | None) -> str:
@@ -105,14 +95,14 @@ def for_launch(known: Sequence[SshKey], choices: Sequence[str]) -> tuple[str | l
     if list(choices) == ["all"]:
         if not known:
             raise Refused("There is no SSH key for the new machine: %vp keys add NAME, or --key FILE.")
-        return "all", [], ", ".join(key.name or key.id for key in known)
+        return "all", [], ", ".join(map(called, known))
     ids, texts, names = [], [], []
     for choice in choices:
         if choice.startswith(("ssh-", "ecdsa-", "sk-")) or Path(choice).expanduser().is_file():
             texts.append(public_key(choice))
             names.append(Path(choice).name if " " not in choice else "the key given")
         else:
-            key = find(known, choice)
+            key = pick(choice, known, "SSH key")
             ids.append(key.id)
-            names.append(key.name or key.id)
+            names.append(called(key))
     return ids, texts, ", ".join(names)

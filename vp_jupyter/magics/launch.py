@@ -10,7 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ..api import Deployment, Machine, NotFound, Offer
+from ..api import Deployment, NotFound, Offer, together
+from ..api.naming import pick
 from ..api.offers import NETWORKS
 from ..costs import quote
 from ..formats import cents, plain, rate, span
@@ -60,7 +61,7 @@ def launch(session: Session, args: Namespace) -> Any:
     client = session.client
     if args.storage and not args.metal:
         raise Refused("Volumes attach to bare metal: add --metal, or leave --storage out.")
-    offers, machines, known_keys, burn, balance = session.together(
+    offers, machines, known_keys, burn, balance = together(
         client.offers,
         session.machines,
         lambda: keys.listed(session),
@@ -77,7 +78,7 @@ def launch(session: Session, args: Namespace) -> Any:
         )
     choices = args.key or [one.strip() for one in session.settings.default_key.split(",") if one.strip()]
     organization_keys, texts, key_words = keys.for_launch(known_keys, choices)
-    volume = storage.find(storage.listed(session), args.storage) if args.storage else None
+    volume = storage.find(session, args.storage) if args.storage else None
     script = cloud_init(session, args, kind=offer.kind)
     hourly = offer.rate_hourly * gpus / offer.gpus if offer.kind == "metal" else offer.rate_hourly
     show(_quote_card(session, offer, name, gpus, hourly, key_words, args.tag, script, burn, balance))
@@ -130,33 +131,18 @@ def _offer(session: Session, offers: Sequence[Offer], args: Namespace) -> Offer:
     if args.preset:
         if args.metal or args.gpus:
             raise Refused("--preset is a VM of its own: leave --gpus and --metal out.")
-        found = [offer for offer in offers if offer.kind == "vm" and offer.id.startswith(args.preset)]
-        if len(found) != 1:
-            raise Refused(
-                f"{len(found)} presets have an id that begins with {args.preset!r}: %vp prices --all."
-            )
-        if found[0].sold_out:
+        presets = [offer for offer in offers if offer.kind == "vm"]
+        chosen = pick(args.preset, presets, "preset", name=lambda offer: offer.id)
+        if chosen.sold_out:
             raise Refused("That preset is sold out: %vp prices shows what can be had.")
-        return found[0]
+        return chosen
     if args.gpus is None:
         raise Refused("How many GPUs? %vp launch --gpus N, or --preset ID; %vp prices shows what there is.")
     at = None
     if args.location:
         place = session.place_names()
-        matches = {
-            offer.id
-            for offer in offers
-            if offer.kind == "metal"
-            and (
-                offer.id.startswith(args.location)
-                or place(offer.id).lower().startswith(args.location.lower())
-            )
-        }
-        if len(matches) != 1:
-            raise Refused(
-                f"{len(matches)} places with bare metal are called {args.location!r}: %vp prices --all."
-            )
-        (at,) = matches
+        places = list({offer.id: offer for offer in offers if offer.kind == "metal"}.values())
+        at = pick(args.location, places, "place with bare metal", name=lambda offer: place(offer.id)).id
     return chosen_offer(
         list(offers),
         gpus=args.gpus,
@@ -255,6 +241,3 @@ def _script_text(file: str | None, cell: str | None) -> str | None:
         return Path(file).expanduser().read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise Refused(f"There is no text file at {file}.") from None
-
-
-__all__ = ["Machine", "cloud_init", "launch", "validate"]

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from .. import tables
-from ..api import Conflict, Machine
+from ..api import Conflict, Machine, together
+from ..api.naming import pick
 from ..api.records import Rental, VirtualMachine
 from ..connect import ssh_command
 from ..costs import quote
@@ -100,6 +101,13 @@ def wait(session: Session, args: Namespace) -> Any:
 
 
 def until_running(session: Session, machine: Machine, *, timeout: float = 3600.0) -> Machine:
+    """Wait until a machine is up, with a progress line; gives it as it is then."""
+    _until(session, machine, "Running", timeout=timeout)
+    session.changed()
+    return session.client.machines.get(machine)
+
+
+def _until(session: Session, machine: Machine, status: str, *, timeout: float = 3600.0) -> None:
     """Wait with a progress line. An interrupt ends the wait, not the machine, and says what that costs."""
     progress = Progress()
     started = session.client.now()
@@ -107,16 +115,16 @@ def until_running(session: Session, machine: Machine, *, timeout: float = 3600.0
     def tell(record: VirtualMachine | Rental) -> None:
         progress(f"{machine.label}: {record.status or 'starting'} · {span(session.client.now() - started)}")
 
+    family = session.client.machines.operations(machine)
     try:
-        session.client.machines.operations(machine).wait(machine.id, timeout=timeout, progress=tell)
+        family.wait(machine.id, status=status, timeout=timeout, progress=tell)
     except KeyboardInterrupt:
+        id = machine.id[:8]
+        further = f"%vp wait {id} waits on" if status == "Running" else f"%vp start {id} starts it again"
         raise Refused(
-            f"Stopped waiting. {machine.label} ({machine.id}) goes on starting "
-            f"and costs {rate(machine.rate_hourly)}: "
-            f"%vp wait {machine.id[:8]} waits again, %vp rm {machine.id[:8]} ends it."
+            f"Stopped waiting for {machine.label} ({machine.id}) to be {status}. It is there and costs "
+            f"{rate(machine.rate_hourly)}: {further}, %vp rm {id} ends it."
         ) from None
-    session.changed()
-    return session.client.machines.get(machine)
 
 
 @command("start", MACHINES, YES, group=GROUP)
@@ -177,6 +185,7 @@ def reboot(session: Session, args: Namespace) -> Any:
         session.client.metal.reboot(machine.id, args.node or [host for host, _ in machine.endpoints])
     else:
         session.client.vms.stop(machine.id)
+        _until(session, machine, "Stopped")  # a start before that would be lost
         session.client.vms.start(machine.id)
     session.changed()
     return Note(f"Rebooting {machine.label}; %vp wait {machine.label} tells when it is up.")
@@ -293,7 +302,7 @@ def relocate(session: Session, args: Namespace) -> Any:
 
 def cost_change(session: Session, more: Decimal) -> str:
     """What a change of the burn rate means, in words: now, a day, in all, and how long the balance lasts."""
-    burn, balance = session.together(session.client.billing.hourly_rate, session.client.billing.balance)
+    burn, balance = together(session.client.billing.hourly_rate, session.client.billing.balance)
     priced = quote(more, burn_hourly=burn, balance=balance)
     lasts = (
         f", the balance of {cents(balance)} lasts {span(priced.lasts)}" if priced.lasts is not None else ""
@@ -315,10 +324,10 @@ def _full_rate(machine: Machine) -> Decimal:
 
 
 def _chosen(session: Session, references: Sequence[str]) -> list[Machine]:
-    from ..api.machines import pick
-
     known = session.machines()
-    return list({one.id: one for one in (pick(reference, known) for reference in references)}.values())
+    return list(
+        {one.id: one for one in (pick(reference, known, "machine") for reference in references)}.values()
+    )
 
 
 def _named(machines: Sequence[Machine]) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 from .. import tables
-from ..api import NotFound, Offer
+from ..api import Offer, together
+from ..api.naming import pick
 from ..api.offers import NETWORKS
 from ..formats import number, plain, rate, short_id, usd
 from ..views import Card, Column, Table
@@ -47,14 +49,14 @@ def prices(session: Session, args: Namespace) -> Any:
     """
     if args.preset:
         return _preset(session, args.preset)
-    offers, place = session.together(session.client.offers, session.place_names)
+    offers, place = together(session.client.offers, session.place_names)
     session.seen("presets", fetch=lambda _: offers, max_age=0)
     if args.gpus is not None:
         offers = [offer for offer in offers if offer.gpus == args.gpus]
         if not offers:
             raise Refused(f"Nothing is sold with {args.gpus} GPUs: see %vp prices.")
     if not args.all:
-        offers = one_of_each(offers)
+        offers = one_of_each(offers, session.settings.operating_system)
     return offers_table(offers, place)
 
 
@@ -73,23 +75,28 @@ def _stock(offer: Offer) -> str:
     return "some" if offer.available is None else f"{offer.available:,}"
 
 
-def one_of_each(offers: Iterable[Offer]) -> list[Offer]:
-    """For each size, kind and network the cheapest that can be had, or the cheapest that is sold out."""
+def one_of_each(offers: Iterable[Offer], preferred_system: str) -> list[Offer]:
+    """For each size, kind and network the one that a launch would take: what can be had before what is sold
+    out, then the cheapest, then the preferred system. They come cheapest per GPU first, as offers do."""
     best: dict[tuple[object, ...], Offer] = {}
-    for offer in offers:
-        shape = (offer.kind, offer.gpus, offer.network)
-        if shape not in best or (best[shape].sold_out and not offer.sold_out):
-            best[shape] = offer
-    return list(best.values())
+    for offer in sorted(offers, key=lambda offer: _rank(offer, preferred_system)):
+        best.setdefault((offer.kind, offer.gpus, offer.network), offer)
+    return sorted(best.values(), key=lambda offer: (offer.rate_per_gpu_hour, offer.gpus, offer.kind))
+
+
+def _rank(offer: Offer, preferred_system: str) -> tuple[bool, Decimal, bool]:
+    """The best to launch first, among offers of one shape."""
+    return offer.sold_out, offer.rate_per_gpu_hour, not has_system(offer, preferred_system)
+
+
+def has_system(offer: Offer, name: str) -> bool:
+    """Whether a VM offer's operating system is called so, in part."""
+    return name.lower() in (offer.operating_system or "").lower()
 
 
 def _preset(session: Session, reference: str) -> Card:
-    matches = [preset for preset in session.client.presets.list() if preset.id.startswith(reference)]
-    if len(matches) != 1:
-        raise NotFound(
-            f"{len(matches)} presets have an id that begins with {reference!r}: see %vp prices --all."
-        )
-    preset, place = session.together(lambda: session.client.presets.get(matches[0].id), session.place_names)
+    known = pick(reference, session.client.presets.list(), "preset", name=lambda preset: preset.id)
+    preset, place = together(lambda: session.client.presets.get(known.id), session.place_names)
     has = preset.resources
     return Card(
         f"VM with {has.gpu_count} × {has.gpu_model}",
@@ -123,8 +130,9 @@ def locations(session: Session, args: Namespace) -> Any:
         frame = tables.hostnodes(places)
         frame = frame[frame["hostnode_id"] == node.id].reset_index(drop=True)
     elif args.place:
-        chosen = _place(session, args.place)
-        places = [client.locations.get(chosen)]
+        known = session.seen("locations", fetch=lambda client: client.locations.list(), max_age=600)
+        chosen = pick(args.place, known, "location", name=lambda place: place.label)
+        places = [client.locations.get(chosen.id)]
         frame = tables.hostnodes(places)
     else:
         places = client.locations.list()
@@ -143,19 +151,6 @@ def locations(session: Session, args: Namespace) -> Any:
         Column("location_id", "location"),
     ]
     return Table.of(frame, columns, caption=f"{len(places)} locations, {len(frame)} hostnodes.")
-
-
-def _place(session: Session, reference: str) -> str:
-    """The id of a location by a beginning of its city or id."""
-    wanted = reference.lower()
-    found = [
-        place
-        for place in session.seen("locations", fetch=lambda client: client.locations.list(), max_age=600)
-        if place.id.startswith(wanted) or (place.city or "").lower().startswith(wanted)
-    ]
-    if len(found) != 1:
-        raise NotFound(f"{len(found)} locations are called {reference!r}: see %vp locations.")
-    return str(found[0].id)
 
 
 def chosen_offer(
@@ -195,14 +190,13 @@ def chosen_offer(
     if not fitting:
         hint = f" Bare metal has more: add --metal --network {'|'.join(NETWORKS)}." if gpus > 8 else ""
         raise Refused(f"VMs are sold with {', '.join(map(str, sizes))} GPUs, not {gpus}.{hint}")
-    wanted = system or preferred_system
-    named = [offer for offer in fitting if wanted.lower() in (offer.operating_system or "").lower()]
-    if system and not named:
+    named = [offer for offer in fitting if has_system(offer, system or "")]
+    if not named:
         systems = sorted({offer.operating_system or "" for offer in fitting})
         raise Refused(f"No {gpus}-GPU VM has a system like {system!r}; there are {', '.join(systems)}.")
-    free = [offer for offer in (named or fitting) if not offer.sold_out]
-    if not free:
+    best = min(named, key=lambda offer: _rank(offer, preferred_system))
+    if best.sold_out:
         some = sorted({offer.gpus for offer in offers if offer.kind == "vm" and not offer.sold_out})
         instead = f"VMs with {', '.join(map(str, some))} GPUs are free." if some else "No VM is free now."
-        raise Refused(f"VMs with {gpus} GPUs{f' and {wanted}' if system else ''} are sold out. {instead}")
-    return free[0]
+        raise Refused(f"VMs with {gpus} GPUs{f' and {system}' if system else ''} are sold out. {instead}")
+    return best

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..api import Client, Machine, Secret, key_from_environment, together
+from ..api import Client, Machine, Secret, key_from_environment
 from ..api.address import DEFAULT_BASE_URL, checked_base_url, is_loopback
-from ..api.machines import pick
+from ..api.naming import pick
 from . import keychain
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ class Session:
         return self._seen("machines", self.client.machines.list())
 
     def machine(self, reference: str) -> Machine:
-        """The machine of that name or id; see `api.machines.pick`."""
-        return pick(reference, self.machines())
+        """The machine of that name or id; see `api.naming.pick`."""
+        return pick(reference, self.machines(), "machine")
 
     def seen(self, kind: str, *, fetch: Callable[[Client], Sequence[Any]], max_age: float) -> Sequence[Any]:
         """A listing that is at most `max_age` seconds old, from memory where that holds."""
@@ -109,10 +109,6 @@ class Session:
     def changed(self) -> None:
         """Forget the listings: something was launched, named or ended."""
         self._listed.clear()
-
-    def together(self, *calls: Callable[[], Any]) -> list[Any]:
-        """Independent reads at once; see `api.together`."""
-        return together(*calls)
 
     def place_names(self) -> Callable[[str], str]:
         """How to name a location by its id; without a key, or an answer, by a part of the id."""

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from .. import tables
-from ..api import NotFound
+from ..api import together
+from ..api.naming import pick
 from ..api.records import Volume
 from ..formats import number, rate, short_id, text, usd
 from ..views import Card, Column, Note, Table
@@ -25,7 +26,7 @@ _VOLUME = arg("volume", live="volumes", help="name, id, or a unique beginning of
 @command("storage", group=GROUP)
 def storage(session: Session, args: Namespace) -> Any:
     """The storage volumes, what they cost and what they are attached to."""
-    known, machines = session.together(lambda: listed(session), session.machines)
+    known, machines = together(lambda: listed(session), session.machines)
     names = {machine.id: machine.label for machine in machines}
     frame = tables.volumes(known, lambda id: names.get(id, id[:8]))
     columns = [
@@ -43,7 +44,7 @@ def storage(session: Session, args: Namespace) -> Any:
 @command("storage show", _VOLUME, group=GROUP)
 def show(session: Session, args: Namespace) -> Any:
     """One volume, with what is used of it."""
-    volume = session.client.storage.get(find(listed(session), args.volume).id)
+    volume = session.client.storage.get(find(session, args.volume).id)
     return _card(session, volume)
 
 
@@ -89,7 +90,7 @@ def create(session: Session, args: Namespace) -> Any:
 @command("storage resize", _VOLUME, arg("size", type=int, help="in GB"), YES, group=GROUP)
 def resize(session: Session, args: Namespace) -> Any:
     """Change a volume's size, after its new price and a yes."""
-    volume = find(listed(session), args.volume)
+    volume = find(session, args.volume)
     per_gb = session.client.storage.hourly_rate_per_gb()
     more = per_gb * (args.size - (volume.size_in_gb or 0))
     question = f"Resize {volume.name} from {number(volume.size_in_gb)} to {args.size:,} GB?"
@@ -100,7 +101,7 @@ def resize(session: Session, args: Namespace) -> Any:
 @command("storage rename", _VOLUME, arg("name", help="the new name"), group=GROUP)
 def rename(session: Session, args: Namespace) -> Any:
     """Rename a volume."""
-    return _changed(session, find(listed(session), args.volume), name=args.name)
+    return _changed(session, find(session, args.volume), name=args.name)
 
 
 @command(
@@ -114,7 +115,7 @@ def attach(session: Session, args: Namespace) -> Any:
     """Attach a volume to rentals, or detach it."""
     if not args.rentals and not args.detach:
         raise Refused("Which rental? %vp storage attach VOLUME RENTAL, or --detach RENTAL.")
-    volume = find(listed(session), args.volume)
+    volume = find(session, args.volume)
     gone = {_rental(session, name) for name in args.detach}
     ids = [*volume.order_ids, *(_rental(session, name) for name in args.rentals)]
     return _changed(session, volume, order_ids=[id for id in dict.fromkeys(ids) if id not in gone])
@@ -123,7 +124,7 @@ def attach(session: Session, args: Namespace) -> Any:
 @command("storage rm", _VOLUME, YES, group=GROUP)
 def remove(session: Session, args: Namespace) -> Any:
     """Delete a volume and all that is on it."""
-    volume = find(listed(session), args.volume)
+    volume = find(session, args.volume)
     question = (
         f"Delete the volume {volume.name} ({number(volume.size_in_gb)} GB, {rate(volume.rate_hourly)})?"
     )
@@ -152,11 +153,6 @@ def listed(session: Session) -> Sequence[Volume]:
     return session.seen("volumes", fetch=lambda client: client.storage.list(), max_age=0)
 
 
-def find(known: Sequence[Volume], reference: str) -> Volume:
-    """The volume of that name or id, or of a unique beginning of either."""
-    found = [volume for volume in known if reference in (volume.name, volume.id)]
-    found = found or [v for v in known if (v.name or "").startswith(reference) or v.id.startswith(reference)]
-    if len(found) != 1:
-        names = ", ".join(volume.name or volume.id for volume in known) or "none"
-        raise NotFound(f"{len(found)} volumes are called {reference!r}. Yours: {names}.")
-    return found[0]
+def find(session: Session, reference: str) -> Volume:
+    """The volume of that name or id; see `api.naming.pick`."""
+    return pick(reference, listed(session), "volume")
