@@ -14,7 +14,7 @@ from ..api import Deployment, NotFound, Offer, together
 from ..api.naming import pick
 from ..api.offers import NETWORKS
 from ..costs import quote
-from ..formats import cents, plain, rate, span
+from ..formats import burn_rate, cents, plain, rate, span
 from ..views import Card, Note
 from . import keys, storage
 from .dialogue import confirm, offer_cell, say, show
@@ -174,7 +174,7 @@ def _quote_card(
         f"{name}: {gpus} × {offer.gpu_model}, {what}",
         {
             "costs": f"{rate(priced.rate_hourly)}, {cents(priced.rate_daily)} a day",
-            "everything then": rate(priced.burn_hourly),
+            "everything then": burn_rate(priced.burn_hourly),
             "balance": f"{cents(balance)}{', lasts ' + lasts if lasts else ''}",
             "SSH keys": key_words,
             "tags": ", ".join(tags),

@@ -13,7 +13,7 @@ from ..api.naming import pick
 from ..api.records import Rental, VirtualMachine
 from ..connect import ssh_command
 from ..costs import quote
-from ..formats import cents, moment, number, rate, short_id, span, text, usd
+from ..formats import burn_rate, cents, moment, number, rate, short_id, span, text, usd
 from ..views import Card, Column, Note, Table
 from .dialogue import Progress, confirm, offer_cell
 from .grammar import MACHINE, MACHINES, YES, Refused, arg, command
@@ -39,7 +39,7 @@ def ls(session: Session, args: Namespace) -> Any:
     """VMs and rentals together: what runs, where, and what it costs per hour."""
     machines = [one for one in session.machines() if args.tag in (None, *one.tags)]
     frame = tables.machines(machines, session.client.now())
-    caption = f"{len(machines)} machines, {rate(total_rate(machines))} together."
+    caption = f"{len(machines)} machines, {burn_rate(total_rate(machines))} together."
     return Table.of(frame, _COLUMNS, caption=caption if machines else "No machines: %vp prices, %vp launch.")
 
 
@@ -310,7 +310,7 @@ def cost_change(session: Session, more: Decimal) -> str:
     word = "more" if more >= 0 else "less"
     return (
         f"{rate(abs(more))} {word} ({cents(abs(priced.rate_daily))} a day); "
-        f"everything then costs {rate(priced.burn_hourly)}{lasts}."
+        f"everything then costs {burn_rate(priced.burn_hourly)}{lasts}."
     )
 
 
