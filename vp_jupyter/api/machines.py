@@ -31,7 +31,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     status: str
-    gpus: int
+    gpus: int | None  # None: the service does not say yet, as for a Pending rental
     gpu_model: str
     rate_hourly: Decimal | None
     released_rate_hourly: Decimal | None  # what it would cost with its GPUs released; None: cannot
@@ -110,13 +110,14 @@ def from_rental(rental: Rental) -> Machine:
     """A rental as a machine; powered off shows as Stopped."""
     specs = rental.specs_per_node
     nodes = rental.node_count or len(rental.node_networking)
+    per_node = specs and specs.gpu_count
     stopped = rental.power_status == "Stopped" and rental.status == "Running"
     return Machine(
         kind="metal",
         id=rental.id,
         name=rental.name or "",
         status="Stopped" if stopped else rental.status or "unknown",
-        gpus=nodes * ((specs and specs.gpu_count) or 0),
+        gpus=nodes * per_node if nodes and per_node else None,
         gpu_model=(specs and specs.gpu_model) or "",
         rate_hourly=Decimal(0) if rental.status == "Terminated" else rental.rate_hourly,
         released_rate_hourly=None,

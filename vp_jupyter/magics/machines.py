@@ -239,7 +239,7 @@ def remove(session: Session, args: Namespace) -> Any:
         return Note(f"Removed {nodes} from {machine.label}.")
     now = session.client.now()
     each = "; ".join(
-        f"{one.label} ({one.kind}, {one.gpus} GPUs, {rate(one.rate_hourly)}, "
+        f"{one.label} ({one.kind}, {number(one.gpus)} GPUs, {rate(one.rate_hourly)}, "
         f"{span(now - one.created) if one.created else 'age unknown'} old)"
         for one in machines
     )
