@@ -5,11 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
+from .. import keychain
 from ..api import Client, VoltageParkError, together
 from ..costs import runway
 from ..formats import burn_rate, cents, span
 from ..views import Card, Note
-from . import keychain
 from .dialogue import ask_secret
 from .grammar import COMMANDS, Refused, arg, command
 from .session import Session

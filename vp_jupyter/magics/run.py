@@ -9,11 +9,33 @@ from typing import Any
 
 from ..api import VoltageParkError
 from ..formats import plain
-from . import CommandFailed, account, billing, grammar, keys, launch, machines, market, storage
+from . import (
+    CommandFailed,
+    account,
+    billing,
+    grammar,
+    keys,
+    launch,
+    leases,
+    machines,
+    market,
+    planning,
+    storage,
+)
 from .grammar import Finished, Refused
 from .session import Session
 
-FAMILIES = (account, market, launch, machines, keys, storage, billing)  # in the order of the help
+FAMILIES = (
+    account,
+    market,
+    launch,
+    machines,
+    leases,
+    keys,
+    storage,
+    planning,
+    billing,
+)  # in the order of the help
 
 
 @functools.cache
