@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from .formats import cents, escaped, plain
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito's colours for every kind of sight (2008), those that stand out on white and on black alike.
 COLOURS = ("#3B8BC4", "#D55E00", "#009E73", "#CC79A7", "#A87900", "#8C6BB1", "#7A7A7A")
-_TEXT = "#808080"  # at least 3.9:1 on white and on JupyterLab's dark, which large type needs
+_TEXT = "#7b7b7b"  # 4.3:1 on white and on JupyterLab's dark alike; no grey has more on both
 _GRID = "rgba(128,128,128,.25)"
 _FAN = "rgba(59,139,196,.25)"
 _MOST = 6  # groups shown by themselves; the rest together
@@ -58,10 +61,10 @@ def spend_bars(spent: pd.DataFrame, unit: str, *, group: str | None = None) -> P
             name=plain(name),
             marker={
                 "color": colour,
-                "pattern": {"shape": ["/" if one else "" for one in part["partial"]], "fgcolor": _TEXT},
+                "pattern": {"shape": ["/" if one else "" for one in part["partial"]]},
             },
             customdata=[
-                f"{cents(value)}{' so far / in part' if one else ''}"
+                f"{cents(value)}{' in part' if one else ''}"
                 for value, one in zip(part["charged"], part["partial"], strict=True)
             ],
             hovertemplate="%{x}: %{customdata}<extra>%{fullData.name}</extra>",
@@ -71,6 +74,8 @@ def spend_bars(spent: pd.DataFrame, unit: str, *, group: str | None = None) -> P
         figure.add_annotation(
             text="hatched: covered only in part", xref="paper", yref="paper", x=1, y=1.08, showarrow=False
         )
+    if unit == "month":
+        figure.update_xaxes(dtick="M1", tickformat="%Y-%m")
     figure.update_yaxes(tickprefix="$", rangemode="tozero")
     whole = spent.groupby(unit, sort=True).agg(charged=("charged", "sum"), partial=("partial", "any"))
     labels = [f"{when:%Y-%m-%d}{f' {when:%H}h' if unit == 'hour' else ''}" for when in whole.index]
@@ -93,14 +98,20 @@ def spend_cumulative(
     ends = [min(day + pd.Timedelta(days=1), pd.Timestamp(now)) for day in daily["day"]]
     title = f"Charged since {daily['day'].iloc[0]:%Y-%m-%d}, USD, cumulated (UTC)"
     figure = _figure(title)
-    figure.add_scatter(x=ends, y=spent, name="charged", line={"color": COLOURS[0], "width": 3})
+    figure.add_scatter(mode="lines", x=ends, y=spent, name="charged", line={"color": COLOURS[0], "width": 3})
     last = float(spent.iloc[-1])
     if forecast is not None and len(forecast.fan):
         fan, days = forecast.fan, [pd.Timestamp(now), *forecast.fan["day"]]
         figure.add_scatter(
-            x=days, y=[last, *(last + fan["high"])], name="high", line={"width": 0}, showlegend=False
+            mode="lines",
+            x=days,
+            y=[last, *(last + fan["high"])],
+            name="high",
+            line={"width": 0},
+            showlegend=False,
         )
         figure.add_scatter(
+            mode="lines",
             x=days,
             y=[last, *(last + fan["low"])],
             name="80% interval",
@@ -109,6 +120,7 @@ def spend_cumulative(
             line={"width": 0},
         )
         figure.add_scatter(
+            mode="lines",
             x=days,
             y=[last, *(last + fan["middle"])],
             name="if the history goes on",
@@ -116,6 +128,7 @@ def spend_cumulative(
         )
     if forecast is not None:
         figure.add_scatter(
+            mode="lines",
             x=[now, forecast.until],
             y=[last, last + forecast.summary["spend"].iloc[0]],
             name="if what runs now goes on",
@@ -126,10 +139,11 @@ def spend_cumulative(
             y=float(budget),
             line={"color": COLOURS[3], "dash": "dash"},
             annotation_text=f"budget {cents(budget)}",
+            annotation_position="top left",
         )
     figure.update_yaxes(tickprefix="$", rangemode="tozero")
     labels = [f"{day:%Y-%m-%d}" for day in daily["day"]]
-    return Plot(figure, _bars(title, labels, daily["charged"].cumsum()))
+    return Plot(figure, _bars(title, labels, accumulate(daily["charged"])))
 
 
 def treemap(spent: pd.DataFrame, by: Sequence[str], *, period: str) -> Plot:
@@ -201,10 +215,20 @@ def _style(figure: go.Figure, title: str) -> None:
 
 
 def _json(figure: go.Figure) -> Any:
-    """A figure as JSON that any front end reads: plain numbers, no packed arrays."""
+    """A figure as JSON that any front end reads: plain numbers, where plotly packs arrays for newer ones."""
     import json
 
-    return json.loads(figure.to_json())
+    return _unpacked(json.loads(figure.to_json()))
+
+
+def _unpacked(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_unpacked(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    if "bdata" in part:
+        return np.frombuffer(base64.b64decode(part["bdata"]), dtype=part["dtype"]).tolist()
+    return {name: _unpacked(one) for name, one in part.items()}
 
 
 def _colours() -> Iterable[str]:
@@ -219,9 +243,10 @@ def _groups(frame: pd.DataFrame, key: str) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _largest(spent: pd.DataFrame, group: str) -> pd.DataFrame:
-    """The dearest groups by themselves, the others as one."""
+    """The dearest groups by themselves, the others as one; without those that cost nothing."""
     sums = spent.groupby(group)["charged"].sum().sort_values(ascending=False)
-    top = set(sums[sums > 0].index[:_MOST])
+    spent = spent[spent[group].isin(sums[sums > 0].index)]
+    top = set(sums.index[:_MOST])
     times = [name for name in ("hour", "day", "week", "month") if name in spent.columns]
     merged = spent.assign(**{group: [name if name in top else REST for name in spent[group]]})
     return (

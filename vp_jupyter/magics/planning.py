@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -126,11 +126,25 @@ def forecast(session: Session, args: Namespace) -> Any:
         limit = budget.amount if budget is not None and budget.period == "month" else None
         show(plots.spend_cumulative(daily, now=known.now, budget=limit, forecast=ahead))
     caption = f"From now to the end of {last} (UTC); the balance is {cents(balance)}."
-    return Table.of(ahead.summary, _FORECAST, caption=" ".join([caption, *ahead.notes]))
+    table = ahead.summary.copy()
+    table.insert(4, "interval", _interval(table, "low", "high", _dollars))
+    table.insert(8, "empty_interval", _interval(table, "empty_low", "empty_high", _date))
+    return Table.of(table, _FORECAST, caption=" ".join([caption, *ahead.notes]))
 
 
 def _dollars(value: object) -> str:
     return cents(None) if missing(value) else cents(Decimal(str(value)))
+
+
+def _date(value: Any) -> str:
+    return text(None) if missing(value) else f"{value:%Y-%m-%d}"
+
+
+def _interval(table: Any, low: str, high: str, show: Callable[[Any], str]) -> list[str]:
+    return [
+        text(None) if missing(one) and missing(two) else f"{show(one)} to {show(two)}"
+        for one, two in zip(table[low], table[high], strict=True)
+    ]
 
 
 def _percent(value: Any) -> str:
@@ -140,15 +154,13 @@ def _percent(value: Any) -> str:
 _FORECAST = [
     Column("method", "if"),
     Column("spend", "spent, USD", _dollars, right=True),
-    Column("low", "80% from", _dollars, right=True),
-    Column("high", "to", _dollars, right=True),
-    Column("empty_at", "balance empty", moment),
-    Column("empty_low", "80% from", moment),
-    Column("empty_high", "to", moment),
+    Column("interval", "80% interval", text),
+    Column("empty_at", "balance empty", _date),
+    Column("empty_interval", "80% interval", text),
     Column("tests", "backtests", number, right=True),
     Column("error_daily", "off by, USD/day", _dollars, right=True),
-    Column("error_share", "off by, of what was spent", _percent, right=True),
-    Column("coverage", "within the interval", _percent, right=True),
+    Column("error_share", "off by", _percent, right=True),
+    Column("coverage", "in the interval", _percent, right=True),
 ]
 
 
@@ -203,12 +215,14 @@ def compare(session: Session, args: Namespace) -> Any:
     caption = (
         f"{title}; only whole units are sold, so idle GPUs are paid for. The balance is {cents(balance)}."
     )
-    return Table.of(ways, _WAYS, caption=caption, muted="short")
+    columns = [column for column in _WAYS if args.all or column.name != "operating_system"]
+    return Table.of(ways, columns, caption=caption, muted="short")
 
 
 def _way(row: Any) -> str:
-    kind = f"{row.units} × {row.gpus}-GPU {row.kind}"
-    return f"{kind} {row.network or ''} {side_by_side(row.where[:1])}".strip()
+    parts = [f"{row.units} × {row.gpus}-GPU {row.kind}"]
+    parts += [] if missing(row.network) else [row.network, *row.where]
+    return " ".join(parts)
 
 
 _WAYS = [
@@ -218,7 +232,7 @@ _WAYS = [
     Column("network", "network"),
     Column("operating_system", "system"),
     Column("rate_hourly", "$/h", usd, right=True),
-    Column("rate_per_gpu_hour", "$/GPU-h needed", usd, right=True),
+    Column("rate_per_gpu_hour", "$/GPU-h needed", cents, right=True),
     Column("total", "total, USD", cents, right=True),
     Column("idle_gpus", "idle GPUs", number, right=True),
     Column("idle_cost", "for these", cents, right=True),
