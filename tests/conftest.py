@@ -44,3 +44,17 @@ def shell(sandbox, monkeypatch):
     yield one
     one.run_line_magic("unload_ext", "vp_jupyter")
     InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def vp(shell, capsys):
+    """Run a line as a cell would; gives its result and what it printed."""
+
+    def run(line, cell=None):
+        source = f"%vp {line}" if cell is None else f"%%vp {line}\n{cell}"
+        result = shell.run_cell(source, store_history=False)
+        captured = capsys.readouterr()
+        run.printed = captured.out + captured.err
+        return result.result
+
+    return run

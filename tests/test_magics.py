@@ -16,20 +16,6 @@ from vp_jupyter.formats import usd
 
 
 @pytest.fixture
-def vp(shell, capsys):
-    """Run a line as a cell would; gives its result and what it printed."""
-
-    def run(line, cell=None):
-        source = f"%vp {line}" if cell is None else f"%%vp {line}\n{cell}"
-        result = shell.run_cell(source, store_history=False)
-        captured = capsys.readouterr()
-        run.printed = captured.out + captured.err
-        return result.result
-
-    return run
-
-
-@pytest.fixture
 def answer(monkeypatch):
     """Answer every question that is asked."""
 

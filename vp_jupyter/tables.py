@@ -217,13 +217,13 @@ def volumes(items: Sequence[Volume], machine_name: Callable[[str], str]) -> pd.D
     )
 
 
-def transactions(periods: Sequence[Period], now: datetime) -> pd.DataFrame:
+def transactions(periods: Sequence[Period]) -> pd.DataFrame:
     """Lines of the account, a row for each period that a line falls into.
 
-    Columns: start and end (the part of the line's time that lies in the period and before `now`, half-open;
-    equal where money moved at one moment), entry (charge, credit, deposit or other), type (the service's:
-    charge, stripe_deposit, …), resource (vm, metal, storage, or missing), resource_id (of the VM, rental or
-    volume), part (compute or storage, of a VM), amount (USD that fall into the period, as they move the
+    Columns: start and end (the part of the line's time that lies in the period, half-open; equal where money
+    moved at one moment), entry (charge, credit, deposit or other), type (the service's: charge,
+    stripe_deposit, …), resource (vm, metal, storage, or missing), resource_id (of the VM, rental or volume),
+    part (compute or storage, of a VM), amount (USD that fall into the period, as they move the
     balance: charges below zero), total_amount (of the whole transaction), created, completed (missing: goes
     on), instance_id (the billed life of a thing: each keeps one rate unless it is resized), note, id.
     """
@@ -231,7 +231,7 @@ def transactions(periods: Sequence[Period], now: datetime) -> pd.DataFrame:
     items = [item for item, _ in rows]
     linked = [item.details.linked_instance for item in items]
     kinds = [_entry(item.details.type) for item in items]
-    spans = [_span(item, period, now) for item, period in rows]
+    spans = [_span(item, period) for item, period in rows]
     return _frame(
         {
             "start": timestamps(start for start, _ in spans),
@@ -284,12 +284,10 @@ def _moved(amount: Decimal, entry: str) -> Decimal:
     return -abs(amount) if entry == "charge" else amount
 
 
-def _span(item: Transaction, period: Period, now: datetime) -> tuple[datetime, datetime]:
-    """The part of a transaction's time that lies in a period and is not to come."""
-    created = item.timestamp_creation or period.start
-    completed = item.timestamp_completion or now
-    start = max(created, period.start)
-    return start, max(start, min(completed, period.end, now))
+def _span(item: Transaction, period: Period) -> tuple[datetime, datetime]:
+    """The part of a transaction's time that lies in a period."""
+    start = max(item.timestamp_creation or period.start, period.start)
+    return start, max(start, min(item.timestamp_completion or period.end, period.end))
 
 
 def _resource(item: Transaction) -> str | None:

@@ -39,12 +39,12 @@ def history(request):
         Client(sandbox.api_key, sandbox.base_url) as client,
     ):
         machines, volumes = client.machines.list(), client.storage.list()
-        now = client.now().replace(microsecond=0)
-        periods = client.billing.history(datetime(2026, 5, 1).date(), now.date())
+        periods = client.billing.history(datetime(2026, 5, 1).date(), NOW.date())
+        now = periods[-1].end
         yield History(
             client,
             periods,
-            tables.transactions(periods, now),
+            tables.transactions(periods),
             tables.labels([*machines, *volumes]),
             tables.machines(machines, now),
             tables.volumes(volumes, str),

@@ -86,7 +86,7 @@ def exported(history, lines, path):
 def test_every_seeded_month_keeps_every_rule_of_focus(history, tmp_path):
     assert len(MANDATORY) == 21
     for period in history.periods:
-        lines = tables.transactions([period], history.now)
+        lines = tables.transactions([period])
         rows = exported(history, lines, tmp_path / "focus.csv")
         assert len(rows) == (lines["entry"] != "deposit").sum()
         assert list(faults(rows)) == []

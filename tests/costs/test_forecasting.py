@@ -84,7 +84,7 @@ def test_a_short_history_gets_a_sentence_in_place_of_a_guess(history):
 def test_an_account_that_never_spent_is_forecast_without_a_number_too_many():
     now = datetime(2026, 11, 20, tzinfo=UTC)
     start = now - timedelta(days=19)
-    lines = tables.transactions([Period(start, now, [])], now)
+    lines = tables.transactions([Period(start, now, [])])
     told = costs.forecast(
         lines, start=start, now=now, until=MONTH_END, burn_hourly=Decimal(0), balance=Decimal(50)
     )
@@ -103,7 +103,7 @@ def test_today_is_no_day_of_the_history_since_it_is_not_over():
         )
     ]
     start = datetime(2026, 11, 1, tzinfo=UTC)
-    lines = tables.transactions([Period(start, MONTH_END, items)], now)
+    lines = tables.transactions([Period(start, now, items)])
     hours = costs.spend(lines, ["hour"], start=start, end=now)
     daily = full_days(hours.set_index("hour")["charged"].astype(float), start, now)
     assert [f"{day:%m-%d}" for day in daily.index] == ["11-16", "11-17", "11-18", "11-19"]

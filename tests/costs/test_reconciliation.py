@@ -13,7 +13,7 @@ from vp_jupyter.costs.exact import amounts, units
 def checked(history, number, **changes):
     period = history.periods[number]
     before = history.periods[number - 1] if number else None
-    given = period.balances._asdict() | {"lines": tables.transactions([period], history.now)}
+    given = period.balances._asdict() | {"lines": tables.transactions([period])}
     if before is not None:
         given["previous_closing"] = before.balances.closing
     if period is history.periods[-1]:
@@ -45,7 +45,7 @@ def bent(lines, index, factor):
 
 
 def test_a_charge_at_another_rate_than_the_rest_of_its_machine_is_named(history):
-    lines = tables.transactions([history.periods[-2]], history.now)
+    lines = tables.transactions([history.periods[-2]])
     vms = lines[(lines["resource"] == "vm") & (lines["entry"] == "charge") & (lines["part"] == "compute")]
     count = vms["instance_id"].value_counts()
     victim = vms[vms["instance_id"] == count.index[0]].iloc[1]
@@ -59,7 +59,7 @@ def test_a_charge_at_another_rate_than_the_rest_of_its_machine_is_named(history)
 def test_a_transaction_that_is_there_twice_is_named(history):
     import pandas as pd
 
-    lines = tables.transactions([history.periods[-2]], history.now)
+    lines = tables.transactions([history.periods[-2]])
     wrong = checked(history, -2, lines=pd.concat([lines, lines.iloc[[3]]], ignore_index=True))
     assert any(f"transaction {lines['id'].iloc[3]} is there once" == what for what in wrong["what"])
 

@@ -23,8 +23,8 @@ class Balances(NamedTuple):
 
 
 class Period(NamedTuple):
-    """The account from `start` to before `end` (UTC), within one calendar month. Only for a whole month the
-    service gives the balances."""
+    """The account from `start` to before `end` (UTC), within one calendar month; where that goes on, `end` is
+    when it was read. Only for a whole month the service gives the balances."""
 
     start: datetime
     end: datetime
@@ -73,13 +73,15 @@ class Billing(Resource):
             whole = first.day == 1 and (end.day == 1 or last >= self._transport.now().date())
             if whole and not kinds:
                 report = self.report(first.year, first.month)
+                end = min(end, max(start, self._transport.now()))
                 balances = Balances(
                     report.balance_at_period_start,
                     report.balance_delta_in_period,
                     report.balance_at_period_end,
                 )
                 return Period(start, end, report.transactions, balances)
-            return Period(start, end, self.transactions(first, last, types=kinds))
+            transactions = self.transactions(first, last, types=kinds)
+            return Period(start, min(end, max(start, self._transport.now())), transactions)
 
         return together(*(functools.partial(read, *days) for days in months(earliest, latest)))
 

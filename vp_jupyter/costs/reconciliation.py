@@ -12,7 +12,7 @@ from .exact import PLACES, units
 from .spending import total
 
 TOLERANCE = Decimal("0.01")  # USD
-_CLOCK = 2 / 3600  # hours: a charge that goes on ends now, which is known to the second
+_CLOCK = 5 / 3600  # hours: a charge that goes on ends when it was read, known to a few seconds
 _SHORTEST = pd.Timedelta(minutes=1)  # of a charge whose rate can be told
 
 
@@ -103,7 +103,9 @@ def _uneven(lines: pd.DataFrame) -> Iterator[Difference]:
     beside = before.where(before == after, rounded["step"])
     should = rounded["instance_id"].map(usual).where(rounded["resource"] == "vm", beside)
     expected = charges["hours"] * should
-    wrong = (rounded["step"] != should) & _differ(charges["cost"], expected)
+    wrong = (rounded["step"] != should) & _differ(
+        charges["cost"], expected, slack=(should * _CLOCK).where(charges["completed"].isna(), 0.0)
+    )
     for row, amount in zip(charges[wrong].itertuples(), expected[wrong], strict=True):
         what = f"charge from {row.start:%Y-%m-%d %H:%M} UTC = its hours at the rate of its instance"
         yield Difference(what, _dollars(-amount), row.amount, row.resource_id)
@@ -122,7 +124,7 @@ def _running(lines: pd.DataFrame, rates: pd.DataFrame) -> Iterator[Difference]:
             yield Difference(what, _dollars(-expected), _dollars(-found), row.Index)
 
 
-def _differ(cost: Any, expected: Any, slack: float = 0.0) -> Any:
+def _differ(cost: Any, expected: Any, slack: Any = 0.0) -> Any:
     """Whether costs differ by more than the tolerance and some slack, in millionths of USD."""
     return abs(cost - expected) > float(TOLERANCE) * 10**PLACES + slack
 

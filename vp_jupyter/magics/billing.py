@@ -160,7 +160,7 @@ def report(session: Session, args: Namespace) -> Any:
         session.machines,
         session.volumes,
     )
-    rates = costs.burn(tables.machines(machines, known.now), tables.volumes(volumes, str))
+    rates = costs.burn(tables.machines(machines, known.end), tables.volumes(volumes, str))
     wrong = costs.reconcile(
         known.lines,
         **balances._asdict(),

@@ -18,9 +18,8 @@ def standing(session: Session, burn_hourly: Decimal) -> Standing | None:
     today = session.today()
     start, _ = session.budget.span(session.client.now())
     periods = session.client.billing.history(start.date(), today)
-    now = session.client.now()
-    spent = -costs.total(tables.transactions(periods, now), "charge")
-    return costs.standing(session.budget, now=now, spent=spent, burn_hourly=burn_hourly)
+    spent = -costs.total(tables.transactions(periods), "charge")
+    return costs.standing(session.budget, now=periods[-1].end, spent=spent, burn_hourly=burn_hourly)
 
 
 def warning(now: Standing | None) -> str:

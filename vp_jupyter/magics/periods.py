@@ -29,13 +29,12 @@ PERIOD = (
 
 
 class Account(NamedTuple):
-    """The lines of the account from `start` to before `end` (UTC; now, where that comes first)."""
+    """The lines of the account from `start` to before `end` (UTC; when they were read, if that is first)."""
 
     lines: Any  # as `tables.transactions`
     labels: Any  # as `tables.labels`
     start: datetime
     end: datetime
-    now: datetime
     periods: Sequence[Period]
 
     @property
@@ -50,9 +49,7 @@ def account(session: Session, earliest: date, latest: date, *, types: Sequence[s
     periods, labels = together(
         lambda: session.client.billing.history(earliest, latest, types=types), session.labels
     )
-    now = session.client.now()
-    start, end = periods[0].start, min(periods[-1].end, now)
-    return Account(tables.transactions(periods, now), labels, start, max(start, end), now, periods)
+    return Account(tables.transactions(periods), labels, periods[0].start, periods[-1].end, periods)
 
 
 def asked(session: Session, args: Namespace) -> tuple[date, date]:

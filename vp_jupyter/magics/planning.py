@@ -105,12 +105,12 @@ def forecast(session: Session, args: Namespace) -> Any:
         session.client.billing.hourly_rate,
         session.client.billing.balance,
     )
-    until = datetime(last.year, last.month, last.day, tzinfo=known.now.tzinfo) + timedelta(days=1)
+    until = datetime(last.year, last.month, last.day, tzinfo=known.end.tzinfo) + timedelta(days=1)
     try:
         ahead = costs.forecast(
             known.lines,
             start=known.start,
-            now=known.now,
+            now=known.end,
             until=until,
             burn_hourly=rate_hourly,
             balance=balance,
@@ -118,13 +118,13 @@ def forecast(session: Session, args: Namespace) -> Any:
     except ImportError as error:
         raise Refused(str(error)) from None
     if args.plot:
-        month = known.lines[known.lines["end"] > pd.Timestamp(known.now.replace(day=1)).normalize()]
-        begin = datetime(today.year, today.month, 1, tzinfo=known.now.tzinfo)
-        daily = costs.spend(month, ["day"], start=begin, end=known.now)
+        month = known.lines[known.lines["end"] > pd.Timestamp(known.end.replace(day=1)).normalize()]
+        begin = datetime(today.year, today.month, 1, tzinfo=known.end.tzinfo)
+        daily = costs.spend(month, ["day"], start=begin, end=known.end)
         daily = daily[daily["day"] >= pd.Timestamp(begin)].reset_index(drop=True)
         budget = session.budget
         limit = budget.amount if budget is not None and budget.period == "month" else None
-        show(plots.spend_cumulative(daily, now=known.now, budget=limit, forecast=ahead))
+        show(plots.spend_cumulative(daily, now=known.end, budget=limit, forecast=ahead))
     caption = f"From now to the end of {last} (UTC); the balance is {cents(balance)}."
     table = ahead.summary.copy()
     table.insert(4, "interval", _interval(table, "low", "high", _dollars))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -35,6 +36,7 @@ class Session:
         self.settings = settings
         self.sandbox: Sandbox | None = None
         self._client: Client | None = None
+        self._one_at_a_time = threading.Lock()
         self._login: Secret | None = None
         self._listed: dict[str, tuple[float, Sequence[Any]]] = {}
         self._known: dict[str, Machine | Volume] = {}  # what was seen, even if it has ended since
@@ -56,10 +58,11 @@ class Session:
     @property
     def client(self) -> Client:
         """The client, with the key from the login, the environment or the system keyring."""
-        if self._client is None:
-            key, _ = self.key()
-            self._client = Client(key, self.base_url, page_size=self.settings.page_size)
-        return self._client
+        with self._one_at_a_time:  # reads that go out together must not each make one
+            if self._client is None:
+                key, _ = self.key()
+                self._client = Client(key, self.base_url, page_size=self.settings.page_size)
+            return self._client
 
     def key(self) -> tuple[Secret | None, str]:
         """The key in use and where it comes from, in words."""
