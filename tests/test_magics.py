@@ -249,6 +249,34 @@ def test_tab_completes_commands_flags_and_live_names(shell, vp, client):
     assert name in completions(f"%vp show {name[:3]}")
     assert "ethernet" in completions("%vp launch --network e")
     assert "create" in completions("%vp storage cr")
+    assert '"Grace workstation"' in completions("%vp launch --key Gr")
+    machines = {machine.name for machine in client.machines.list()}
+    assert set(completions("%vp show ")) == machines, "no name of Python's, no file"
+    assert all(flag.startswith("--") for flag in completions("%vp launch --"))
+    assert "__import__" not in completions("%vp launch --")
+
+
+def test_of_several_machines_a_failure_says_what_was_done_and_what_not(vp, client):
+    names = {machine.status: machine.name for machine in client.machines.list()}
+    running, released = names["Running"], names["StoppedDisassociated"]
+    vp(f"stop {running} {released} {names['Stopped']} --yes")
+    said = sentence(vp.printed)
+    assert said.startswith(f"{running}: stopped. {released}: ")
+    assert said.endswith(f"Not tried: {names['Stopped']}.")
+    assert client.machines.find(running).status == "Stopped"
+
+
+def test_a_listing_that_was_changed_shows_what_it_is(vp):
+    machines = vp("ls")
+    machines["per_day"] = 24 * machines["rate_hourly"]
+    assert "per_day" in repr(machines)
+    assert "together" not in repr(machines)
+
+
+def test_waiting_for_a_stopped_machine_is_answered_at_once(vp, client):
+    name = next(machine.name for machine in client.machines.list() if machine.status == "Stopped")
+    vp(f"wait {name}")
+    assert f"%vp start {name}" in sentence(vp.printed)
 
 
 def test_settings_are_configured_the_ipython_way(shell, vp):

@@ -58,7 +58,7 @@ def spend_bars(spent: pd.DataFrame, unit: str, *, group: str | None = None) -> P
         figure.add_bar(
             x=part[unit],
             y=part["charged"].astype(float),
-            name=plain(name),
+            name=escaped(name),
             marker={
                 "color": colour,
                 "pattern": {"shape": ["/" if one else "" for one in part["partial"]]},
@@ -153,7 +153,7 @@ def treemap(spent: pd.DataFrame, by: Sequence[str], *, period: str) -> Plot:
     title = f"Charged, USD, {period} (UTC)"
     some = spent[spent["charged"] > 0]
     frame = pd.DataFrame(
-        {one: some[one].map(plain) for one in by} | {"charged": some["charged"].astype(float)}
+        {one: some[one].map(escaped) for one in by} | {"charged": some["charged"].astype(float)}
     )
     figure = px.treemap(frame, path=[*by], values="charged", color_discrete_sequence=COLOURS)
     figure.update_traces(
@@ -173,7 +173,7 @@ def rate_bars(rates: pd.DataFrame, names: Sequence[str], *, title: str, column: 
     figure = _figure(title)
     figure.add_bar(
         x=rates[column].astype(float),
-        y=[*names],
+        y=[escaped(name) for name in names],
         orientation="h",
         marker={"color": COLOURS[0]},
         text=[cents(value) for value in rates[column]],

@@ -39,6 +39,7 @@ class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         table = cls(frame)
         # Beside pandas' own attributes: a view of it is no data, and no copy inherits it.
         object.__setattr__(table, "_view", (tuple(columns), caption, muted))
+        object.__setattr__(table, "_listed", table._shape())
         return table
 
     def _cells(self) -> tuple[list[Column], list[list[str]], list[bool], str]:
@@ -50,7 +51,17 @@ class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         greyed = [bool(value) for value in self[muted]] if muted else [False] * len(self)
         return columns, [list(row) for row in zip(*shown, strict=True)], greyed, caption
 
+    def _shape(self) -> tuple[list[str], list[Any]]:
+        return [*self.columns], [*self.index]
+
+    def _plain(self) -> pd.DataFrame | None:
+        """The frame as pandas shows it, where it is no longer what was listed."""
+        listed = getattr(self, "_listed", None)
+        return None if listed == self._shape() else pd.DataFrame(self)
+
     def _repr_html_(self) -> str:
+        if (changed := self._plain()) is not None:
+            return str(changed._repr_html_())
         columns, rows, greyed, caption = self._cells()
         align = [f"text-align:{'right' if column.right else 'left'}" for column in columns]
         cells = [
@@ -77,6 +88,8 @@ class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         )
 
     def __repr__(self) -> str:
+        if (changed := self._plain()) is not None:
+            return repr(changed)
         columns, rows, _, caption = self._cells()
         if not rows:
             return plain(caption) or "Nothing here."

@@ -160,7 +160,15 @@ _BY_STATUS: dict[int, type[VoltageParkError]] = {
     429: RateLimited,
 }
 _FUNDS = ("balance", "fund", "credit", "payment")
-_CAPACITY = ("capacity", "available", "stock", "sold out", "resources")
+_CAPACITY = (
+    "capacity",
+    "not available",
+    "unavailable",
+    "out of stock",
+    "sold out",
+    "not enough",
+    "insufficient",
+)
 
 
 def refusal(asked: str, status: int, detail: object, *, retry_after: float | None = None) -> VoltageParkError:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import atexit
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from traitlets import Bool, Float, Int, Unicode
 
@@ -69,15 +76,30 @@ def load(shell: InteractiveShell) -> None:
     magics = VP(shell=shell)
     shell.register_magics(magics)
 
-    def complete(_: Any, event: Any) -> list[str]:
-        from .completion import complete as completions
-
-        return completions(magics, event)
-
-    shell.set_hook("complete_command", complete, re_key=r"^(.*=\s*)?%%?vp\b")
+    shell.Completer.custom_matchers.append(_matcher(magics))
     atexit.register(magics.close)
     if hasattr(shell, "kernel"):  # in the background: loading is instant
         threading.Thread(target=_look_at_leases, args=(magics,), name="vp-leases", daemon=True).start()
+
+
+def _matcher(magics: VP) -> Any:
+    """What TAB offers on a %vp line, in place of Python's names, files and other magics."""
+
+    @context_matcher(identifier=_MATCHER)  # type: ignore[untyped-decorator]
+    def match(context: CompletionContext) -> SimpleMatcherResult:
+        if not _LINE.match(context.text_until_cursor):
+            return {"completions": []}
+        from .completion import complete
+
+        begun, offers = complete(magics, context.text_until_cursor)
+        found = [SimpleCompletion(offer, type="param") for offer in offers]
+        return {"completions": found, "suppress": True, "matched_fragment": begun}
+
+    return match
+
+
+_MATCHER = "vp_jupyter"
+_LINE = re.compile(r"^(?:.*=\s*)?%%?vp\s")
 
 
 def _look_at_leases(magics: VP) -> None:
@@ -91,6 +113,8 @@ def unload(shell: InteractiveShell) -> None:
     magics = _registered(shell)
     if isinstance(magics, VP):
         magics.close()
+        matchers = shell.Completer.custom_matchers
+        matchers[:] = [one for one in matchers if getattr(one, "matcher_identifier", "") != _MATCHER]
         shell.configurables.remove(magics)  # type: ignore[arg-type]
         for kind in ("line", "cell"):
             shell.magics_manager.magics[kind].pop("vp", None)

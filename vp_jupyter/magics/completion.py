@@ -26,13 +26,16 @@ _LIVE: dict[str, tuple[Callable[[Client], Any], Callable[[Any], str]]] = {
 _pool = ThreadPoolExecutor(1, thread_name_prefix="vp-tab")
 
 
-def complete(magics: VP, event: Any) -> list[str]:
-    """The completions of IPython's `event`; never raises, never waits longer than `PATIENCE`."""
-    match = re.match(r"^(?:.*=\s*)?%%?vp\b(.*)$", event.text_until_cursor, re.DOTALL)
-    if not match:
-        return []
-    words = match[1].split()
-    begun = words.pop() if words and not match[1][-1:].isspace() else ""
+def complete(magics: VP, line: str) -> tuple[str, list[str]]:
+    """The word that is begun at the end of a line with %vp in it, and what it can become; never raises, never
+    waits longer than `PATIENCE`."""
+    rest = re.split(r"%vp\s", line)[-1]
+    words = rest.split()
+    begun = words.pop() if words and not rest[-1:].isspace() else ""
+    return begun, _offers(magics, words, begun)
+
+
+def _offers(magics: VP, words: list[str], begun: str) -> list[str]:
     command, used = _command(words)
     if command is None:
         return _starting(begun, sorted({known[0] for known in COMMANDS}))
@@ -82,4 +85,5 @@ def _quoted(label: str) -> str:
 
 
 def _starting(begun: str, offers: list[str]) -> list[str]:
-    return [offer for offer in offers if offer.startswith(begun)]
+    wanted = begun.strip("\"'").casefold()
+    return [offer for offer in offers if offer.strip('"').casefold().startswith(wanted)]

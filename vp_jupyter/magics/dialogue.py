@@ -33,6 +33,8 @@ def confirm(session: Session, question: str, *, yes: bool) -> None:
         raise Refused(
             f"{plain(question)} Nobody can answer here: add --yes to the command to agree."
         ) from None
+    except KeyboardInterrupt:
+        raise Refused("Nothing was done.") from None
     if answer.strip().lower() not in ("y", "yes"):
         raise Refused("Nothing was done.")
 

@@ -79,9 +79,7 @@ def launch(session: Session, args: Namespace) -> Any:
     gpus = args.gpus or offer.gpus
     name = args.name or f"h100x{gpus}-{secrets.token_hex(2)}"
     if any(machine.name == name for machine in machines):
-        raise Refused(
-            f"There is a machine called {name} already: choose another --name, or %vp rm {name} first."
-        )
+        raise Refused(f"There is a machine called {name} already: %vp show {name}, or another --name.")
     choices = args.key or [one.strip() for one in session.settings.default_key.split(",") if one.strip()]
     organization_keys, texts, key_words = keys.for_launch(known_keys, choices)
     volume = storage.find(session, args.storage) if args.storage else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from .. import tables
-from ..api import Conflict, Machine, together
+from ..api import Conflict, Machine, VoltageParkError, together
 from ..api.naming import pick
 from ..api.records import Rental, VirtualMachine
 from ..connect import ssh_command
@@ -53,7 +53,12 @@ def ls(session: Session, args: Namespace) -> Any:
     left = [pd.NaT if end is None else end - now for end in ends]
     frame["lease_left"] = pd.Series(left, dtype="timedelta64[us]")
     caption = f"{len(machines)} machines, {burn_rate(total_rate(machines))} together."
-    return Table.of(frame, _COLUMNS, caption=caption if machines else "No machines: %vp prices, %vp launch.")
+    if not machines:
+        caption = (
+            f"No machine has the tag {args.tag}." if args.tag else "No machines: %vp prices, %vp launch."
+        )
+    columns = [column for column in _COLUMNS if column.name != "lease_left" or any(ends)]
+    return Table.of(frame, columns, caption=caption)
 
 
 def total_rate(machines: Sequence[Machine]) -> Decimal:
@@ -110,7 +115,10 @@ def card(session: Session, machine: Machine) -> Card:
 )
 def wait(session: Session, args: Namespace) -> Any:
     """Wait until a machine is Running, and say where it stands meanwhile."""
-    return card(session, until_running(session, session.machine(args.machine), timeout=args.timeout))
+    machine = session.machine(args.machine)
+    if machine.status in ("Stopped", "StoppedDisassociated"):
+        raise Refused(f"{machine.label} is {machine.status}, and stays so: %vp start {machine.label}.")
+    return card(session, until_running(session, machine, timeout=args.timeout))
 
 
 def until_running(session: Session, machine: Machine, *, timeout: float = 3600.0) -> Machine:
@@ -131,11 +139,13 @@ def _until(session: Session, machine: Machine, status: str, *, timeout: float = 
     family = session.client.machines.operations(machine)
     try:
         family.wait(machine.id, status=status, timeout=timeout, progress=tell)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, VoltageParkError) as error:
+        session.changed()
+        why = f"{error} " if isinstance(error, VoltageParkError) else ""
         id = machine.id[:8]
         further = f"%vp wait {id} waits on" if status == "Running" else f"%vp start {id} starts it again"
         raise Refused(
-            f"Stopped waiting for {machine.label} ({machine.id}) to be {status}. It is there and costs "
+            f"{why}Stopped waiting for {machine.label} ({machine.id}) to be {status}. It is there and costs "
             f"{rate(machine.rate_hourly)}: {further}, %vp rm {id} ends it."
         ) from None
 
@@ -147,9 +157,7 @@ def start(session: Session, args: Namespace) -> Any:
     zero = Decimal(0)
     more = sum(((one.full_rate_hourly or zero) - (one.rate_hourly or zero) for one in machines), start=zero)
     confirm(session, f"Start {_named(machines)}? {cost_change(session, more)}", yes=args.yes)
-    for machine in machines:
-        session.client.machines.operations(machine).start(machine.id)
-    session.changed()
+    _each(session, machines, "started", lambda one: session.client.machines.operations(one).start(one.id))
     return Note(f"Starting {_named(machines)}; %vp wait tells when a machine is up.")
 
 
@@ -175,12 +183,14 @@ def stop(session: Session, args: Namespace) -> Any:
             f"What runs there ends, and they go on costing {rate(total_rate(machines))} (VMs: see --release)."
         )
     confirm(session, f"Stop {_named(machines)}? {effect}", yes=args.yes)
-    for machine in machines:
+
+    def end(machine: Machine) -> None:
         if machine.kind == "vm":
             session.client.vms.stop(machine.id, release=args.release)
         else:
             session.client.metal.stop(machine.id)
-    session.changed()
+
+    _each(session, machines, "stopped", end)
     return Note(f"Stopped {_named(machines)}{' and released its GPUs' if args.release else ''}.")
 
 
@@ -258,9 +268,7 @@ def remove(session: Session, args: Namespace) -> Any:
         for one in machines
     )
     confirm(session, f"End {each}? Everything on the disks is lost.", yes=args.yes)
-    for machine in machines:
-        session.client.machines.operations(machine).delete(machine.id)
-    session.changed()
+    _each(session, machines, "ended", lambda one: session.client.machines.operations(one).delete(one.id))
     return Note(f"Ended {_named(machines)}: {rate(total_rate(machines))} less.")
 
 
@@ -326,6 +334,21 @@ def cost_change(session: Session, more: Decimal) -> str:
         f"{rate(abs(more))} {word} ({cents(abs(priced.rate_daily))} a day); "
         f"everything then costs {burn_rate(priced.burn_hourly)}{lasts}."
     )
+
+
+def _each(session: Session, machines: Sequence[Machine], done: str, act: Callable[[Machine], object]) -> None:
+    """Do something to one machine after the other. Where one fails, what is done is said, and what is not."""
+    for place, machine in enumerate(machines):
+        try:
+            act(machine)
+        except VoltageParkError as error:
+            session.changed()
+            if len(machines) == 1:
+                raise
+            before = f"{_named(machines[:place])}: {done}. " if place else ""
+            rest = f" Not tried: {_named(machines[place + 1 :])}." if machines[place + 1 :] else ""
+            raise Refused(f"{before}{machine.label}: {error}{rest}") from error
+    session.changed()
 
 
 def _chosen(session: Session, references: Sequence[str]) -> list[Machine]:
