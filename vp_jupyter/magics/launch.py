@@ -17,9 +17,10 @@ from ..costs import quote
 from ..formats import cents, plain, rate, span
 from ..views import Card, Note
 from . import keys, storage
+from .connect import ssh_cell
 from .dialogue import confirm, offer_cell, say, show
 from .grammar import YES, Refused, arg, command
-from .machines import card, ssh_cell, until_running
+from .machines import card, until_running
 from .market import chosen_offer
 from .session import Session
 

@@ -9,11 +9,35 @@ from typing import Any
 
 from ..api import VoltageParkError
 from ..formats import plain
-from . import CommandFailed, account, billing, grammar, keys, launch, machines, market, storage
+from . import (
+    CommandFailed,
+    account,
+    billing,
+    connect,
+    grammar,
+    keys,
+    launch,
+    machines,
+    market,
+    remote,
+    scale,
+    storage,
+)
 from .grammar import Finished, Refused
 from .session import Session
 
-FAMILIES = (account, market, launch, machines, keys, storage, billing)  # in the order of the help
+FAMILIES = (
+    account,
+    market,
+    launch,
+    machines,
+    connect,
+    remote,
+    scale,
+    keys,
+    storage,
+    billing,
+)  # in the order of the help
 
 
 @functools.cache
