@@ -42,7 +42,7 @@ def copy(
     command = [program("scp"), "-r", *link.ssh.options(target, **settings), "--", *files]
     status, words = _run(command, progress)
     if status:
-        if link.was_lost:
+        if re.search("connection|broken pipe", words, re.IGNORECASE) and link.was_lost:
             raise lost(target, words)
         complaint = re.sub(r"^(\S*scp: )+", "", last_line(words))
         raise InvalidRequest(f"Nothing more was copied: {complaint or 'scp failed and says no more'}.")
@@ -70,6 +70,7 @@ def _run(command: list[str], progress: Callable[[str], None]) -> tuple[int, str]
                 progress("{name} {percent}%, {size}, {rate}".format(**found.groupdict()))
             else:
                 complaints.append(line)
+        terminal.wait()  # it has closed the terminal, and may not have ended yet
     finally:
         terminal.close(force=True)
     return terminal.exitstatus or terminal.signalstatus or 0, "\n".join(complaints)

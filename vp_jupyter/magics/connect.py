@@ -37,17 +37,20 @@ USER = arg("--user", help="login (default: the rental's own, VP.ssh_user for VMs
     arg("--copy", action="store_true", help="show it with a button that copies it"),
     arg("--config", action="store_true", help="let ssh, scp, rsync and VS Code know the machine by name"),
     arg("--rm", action="store_true", help="with --config: let them forget it"),
-    arg("command", nargs="*", help="after --: what to run there (default nvidia-smi, or a login)"),
     group=GROUP,
+    takes_rest=True,
 )
 def ssh(session: Session, args: Namespace) -> Any:
-    """Put a cell below with the ssh line for a machine, ready to run; a line for each node of a rental."""
+    """Put a cell below with the ssh line for a machine, ready to run; a line for each node of a rental.
+
+    What stands after -- is run there (default: nvidia-smi), in the words of its shell.
+    """
     if args.rm and not args.config:
         raise Refused("--rm goes with --config: it takes the machine out of your ssh configuration.")
     if args.config:
         return _configure(session, args)
     machine = session.machine(args.machine)
-    wanted = " ".join(args.command)
+    wanted = " ".join(args.rest)
     if args.prints or args.copy:
         text = "\n".join(ssh_lines(session, machine, wanted, node=args.node, user=args.user))
         return Copyable(text) if args.copy else Note(text)
