@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from ..connect.cluster import Cluster
     from ..connect.tunnels import Tunnel
     from . import VP
+
+
+def word(machine: Machine) -> str:
+    """What to call a machine in a cell that is written for the user: its name, where it is one word that
+    neither IPython nor a shell changes, or its id."""
+    return machine.name if re.fullmatch(r"\w[\w.-]*", machine.name, re.ASCII) else machine.id
 
 
 class Reach:

@@ -17,6 +17,7 @@ from ..views import Card, Note
 from .connect import USER
 from .dialogue import Progress, offer_cell
 from .grammar import MACHINE, Refused, arg, command
+from .reach import word
 from .session import Session
 
 GROUP = "Scale out"
@@ -91,7 +92,7 @@ def _nodes(links: list[Link], interpreter: str, machines: list[Machine]) -> list
         raise Conflict(
             f"Dask needs the same versions everywhere: {'; '.join(clashes)}. This cell makes them so, and "
             "--interpreter ~/vp-env/bin/python uses them:\n\n"
-            f"{remedy(ours, [shlex.quote(one.label) for one in machines])}"
+            f"{remedy(ours, [word(one) for one in machines])}"
         )
     return [Node(link, python.executable, gpus) for link, (python, gpus) in zip(links, seen, strict=True)]
 
@@ -142,6 +143,5 @@ def torchrun(session: Session, args: Namespace) -> Any:
             f"--rdzv-endpoint={first.private}:{_RENDEZVOUS_PORT}",
         ]
     words += [script.name if copied else args.script, *args.arguments]
-    name = shlex.quote(machine.label)
-    offer_cell(f"%%vp run {name}{' --all-nodes' if len(targets) > 1 else ''}\n{shlex.join(words)}")
+    offer_cell(f"%%vp run {word(machine)}{' --all-nodes' if len(targets) > 1 else ''}\n{shlex.join(words)}")
     return Note(f"{copied}The cell below starts torchrun on {len(targets)} node{'s'[: len(targets) - 1]}.")
