@@ -53,12 +53,21 @@ def test_the_nodes_of_a_rental_are_a_cluster_each_with_a_worker(vp, shell):
     vp("dask --stop")
 
 
+#: Gives a machine a driver that says it has two GPUs.
+_TWO_GPUS = """
+mkdir -p bin
+cat >bin/nvidia-smi <<'END'
+#!/bin/sh
+echo 'GPU 0: NVIDIA H100'
+echo 'GPU 1: NVIDIA H100'
+END
+chmod +x bin/nvidia-smi
+echo 'PATH=$HOME/bin:$PATH' >.profile
+"""
+
+
 def test_a_machine_with_gpus_has_a_worker_for_each(fleet, links, ada):
-    output(
-        ada,
-        "mkdir -p bin; printf '#!/bin/sh\\necho GPU 0: H100\\necho GPU 1: H100\\n' >bin/nvidia-smi; chmod +x bin/*",
-    )
-    output(ada, "echo 'PATH=$HOME/bin:$PATH' >.profile")
+    output(ada, _TWO_GPUS)
     try:
         assert cluster.gpu_count(ada) == 2
     finally:
@@ -114,7 +123,7 @@ def test_what_clashes_is_the_release_of_what_talks_and_the_generation_of_what_is
 def test_a_process_that_ends_at_once_says_what_it_said(ada):
     output(ada, "python3 -m venv --without-pip bare")
     _, home, _ = output(ada, "printf %s $HOME")
-    with pytest.raises(cluster.ConnectionFailed, match="A Dask process on ada ended: .*distributed"):
+    with pytest.raises(cluster.ConnectionFailed, match=r"A Dask process on ada ended: .*distributed"):
         cluster.Cluster([cluster.Node(ada, f"{home}/bare/bin/python", 0)])
 
 

@@ -73,7 +73,7 @@ def test_a_machine_that_is_stopped(vp, fleet):
         vp("run bob", "true")
         assert "bob is Stopped, so it does not answer (%vp wait, %vp start)." in vp.printed
         links = Links()
-        with pytest.raises(ConnectionFailed, match="bob refuses the connection at 127.0.0.1"):
+        with pytest.raises(ConnectionFailed, match=r"bob refuses the connection at 127\.0\.0\.1"):
             links.to(fleet.ssh, before).open()
         links.close()
     finally:

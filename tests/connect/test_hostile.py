@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import subprocess
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -86,8 +87,7 @@ def test_an_address_or_login_is_harmless_or_refused(big, host, login, id, privat
     )
     try:
         found = target(hostile, user="user")
-    except InvalidRequest as error:
-        assert "does not look like" in str(error)
+    except InvalidRequest:
         return
     for text in (found.host, found.login, found.alias, *([found.private] if found.private else [])):
         assert HARMLESS.fullmatch(text)
@@ -102,7 +102,7 @@ def test_a_command_arrives_as_it_was_written(there, decoy, command):
     *options, last = given_.decode().rstrip("\0").split("\0")
     assert last == (command or f"{there.login}@{there.host}")
     assert shlex.split(line)[1:] == [*options, last]
-    assert not os.path.exists("HACKED")
+    assert not Path("HACKED").exists()
 
 
 @quick

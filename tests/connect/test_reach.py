@@ -7,6 +7,7 @@ import shutil
 import socket
 import stat
 import subprocess
+import urllib.error
 import urllib.request
 
 import pytest
@@ -176,7 +177,7 @@ def test_a_tunnel_brings_a_port_here_until_it_is_stopped(vp, service):
     assert len(vp("tunnels")) == 1  # once is enough
     vp("tunnels --stop")
     assert len(vp("tunnels")) == 0
-    with pytest.raises(OSError):
+    with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(address, timeout=10)
 
 
@@ -198,7 +199,7 @@ def test_tunnels_end_with_the_extension(vp, shell, service):
     vp(f"tunnel ada {service}")
     address = vp("tunnels")["address"][0]
     shell.run_line_magic("unload_ext", "vp_jupyter")
-    with pytest.raises(OSError):
+    with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(address, timeout=10)
     shell.run_line_magic("load_ext", "vp_jupyter")
 
@@ -228,7 +229,7 @@ def test_a_copy_that_fails_is_one_sentence(vp, tmp_path):
     assert "No such file" in vp.printed
     vp(f"cp {tmp_path} {tmp_path}")
     assert "One side is this computer's" in vp.printed
-    vp(f"cp ada:x bob:y")
+    vp("cp ada:x bob:y")
     assert "One side is this computer's" in vp.printed
 
 
