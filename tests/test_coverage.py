@@ -120,7 +120,7 @@ def use_magics(shell: InteractiveShell) -> None:
     vp("storage show covered")
     vp("storage")
     vp("storage rm covered --yes")
-    vp("bill")
+    vp("bill --last 3d")
     vp("report")
 
 

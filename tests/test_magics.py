@@ -270,7 +270,7 @@ def test_settings_are_configured_the_ipython_way(shell, vp):
     vp("launch --gpus 1 --name conf --yes")
     assert "ubuntu@" in shell.rl_next_input
     shell.run_line_magic("config", 'VP.operating_system = "Ubuntu 24"')
-    assert "Ubuntu 24" in set(vp("prices")["operating_system"].dropna()).pop()
+    assert "Ubuntu 24.04 LTS" in set(vp("prices")["operating_system"])
 
 
 def test_a_hidden_login_is_checked_and_used(shell, vp, monkeypatch, sandbox):

@@ -17,6 +17,7 @@ from importlib import resources
 from pathlib import Path
 
 from ._version import __version__
+from .api.errors import VoltageParkError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     sandbox.set_defaults(run=run_sandbox)
     sandbox.add_argument("--port", type=int, default=8765, help="0: a free one (default 8765)")
 
+    reap = commands.add_parser("reap", help="end the machines whose lease is over, as cron would")
+    reap.set_defaults(run=run_reap)
+    reap.add_argument("--dry-run", action="store_true", help="only say which")
+
     for command, time_scale in ((demo, 60.0), (sandbox, 1.0)):
         command.add_argument("--seed", type=int, default=7, help="which cloud (default 7)")
         command.add_argument(
@@ -45,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))
-    except ImportError as error:
+    except (ImportError, VoltageParkError) as error:
         print(f"vp-jupyter: {error}", file=sys.stderr)
     except OSError as error:
         print(f"vp-jupyter: {error.strerror or error}", file=sys.stderr)
@@ -100,6 +105,28 @@ def run_demo(arguments: argparse.Namespace) -> int:
                     lab.wait(10)
                 except subprocess.TimeoutExpired:
                     lab.kill()
+
+
+def run_reap(arguments: argparse.Namespace) -> int:
+    """End what has outlived its lease: the lease was the consent. The key is in the environment, or in the
+    system keyring."""
+    from .api import Client, key_from_environment
+    from .api.address import DEFAULT_BASE_URL
+    from .costs import ended_leases
+    from .keychain import load
+
+    base_url = os.environ.get("VP_BASE_URL") or DEFAULT_BASE_URL
+    with Client(key_from_environment() or load(base_url), base_url) as client:
+        machines = ended_leases(client.machines.list(), client.now())
+        if arguments.dry_run:
+            ended, verb = machines, "would end"
+        else:
+            now = client.now()
+            ended = client.machines.end_if(machines, lambda one: bool(ended_leases([one], now)))
+            verb = "ended"
+    for machine in ended:
+        print(f"{verb} {machine.label} ({machine.id}), {machine.rate_hourly} USD per hour")
+    return 0
 
 
 def notebooks() -> list[Path]:

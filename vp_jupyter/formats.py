@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import unicodedata
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -38,9 +39,14 @@ def usd(value: Decimal | None, *, places: int | None = None) -> str:
     return f"{sign}${whole}.{fraction}" if fraction else f"{sign}${whole}"
 
 
-def rate(value: Decimal | None) -> str:
-    """Dollars per hour."""
-    return NOTHING if missing(value) else f"{usd(value)}/h"
+def rate(value: Decimal | None, *, places: int | None = None) -> str:
+    """Dollars per hour, as `usd`."""
+    return NOTHING if missing(value) else f"{usd(value, places=places)}/h"
+
+
+def burn_rate(value: Decimal | None) -> str:
+    """Dollars per hour of many things together: to the cent."""
+    return rate(value, places=2)
 
 
 def cents(value: Decimal | None) -> str:
@@ -72,6 +78,11 @@ def text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(plain(item) for item in value) or NOTHING
     return NOTHING if missing(value) or value == "" else plain(value)
+
+
+def side_by_side(names: Iterable[str]) -> str:
+    """Several names in a cell; a line breaks between them, not within."""
+    return " · ".join(plain(name).replace(" ", "\N{NO-BREAK SPACE}") for name in names)
 
 
 def short_id(value: object) -> str:

@@ -14,7 +14,9 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from .api.billing import Period
 from .api.machines import Machine
+from .api.naming import called
 from .api.offers import Offer
 from .api.records import Location, SshKey, Transaction, Volume
 
@@ -88,6 +90,18 @@ def machines(items: Sequence[Machine], now: datetime) -> pd.DataFrame:
             "operating_system": categories(item.operating_system for item in items),
             "network": categories(item.network for item in items),
             "id": texts(item.id for item in items),
+        }
+    )
+
+
+def labels(things: Iterable[Machine | Volume]) -> pd.DataFrame:
+    """What is known of the things that are billed, a row each. Columns: id, name, tags (lists)."""
+    things = [*things]
+    return _frame(
+        {
+            "id": texts(one.id for one in things),
+            "name": texts(called(one) for one in things),
+            "tags": [list(one.tags) if isinstance(one, Machine) else [] for one in things],
         }
     )
 
@@ -203,19 +217,26 @@ def volumes(items: Sequence[Volume], machine_name: Callable[[str], str]) -> pd.D
     )
 
 
-def transactions(items: Sequence[Transaction]) -> pd.DataFrame:
-    """Lines of the account, as they were asked for.
+def transactions(periods: Sequence[Period], now: datetime) -> pd.DataFrame:
+    """Lines of the account, a row for each period that a line falls into.
 
-    Columns: created, completed (missing: goes on), type (charge, stripe_deposit, …), resource (vm, metal,
-    storage, or missing), resource_id (of the VM, rental or volume), part (compute or storage, of a VM),
-    amount (USD that fall into the period asked for, charges below zero), total_amount (of the whole
-    transaction), note, id.
+    Columns: start and end (the part of the line's time that lies in the period and before `now`, half-open;
+    equal where money moved at one moment), entry (charge, credit, deposit or other), type (the service's:
+    charge, stripe_deposit, …), resource (vm, metal, storage, or missing), resource_id (of the VM, rental or
+    volume), part (compute or storage, of a VM), amount (USD that fall into the period, as they move the
+    balance: charges below zero), total_amount (of the whole transaction), created, completed (missing: goes
+    on), instance_id (the billed life of a thing: each keeps one rate unless it is resized), note, id.
     """
+    rows = [(item, period) for period in periods for item in period.transactions]
+    items = [item for item, _ in rows]
     linked = [item.details.linked_instance for item in items]
+    kinds = [_entry(item.details.type) for item in items]
+    spans = [_span(item, period, now) for item, period in rows]
     return _frame(
         {
-            "created": timestamps(item.timestamp_creation for item in items),
-            "completed": timestamps(item.timestamp_completion for item in items),
+            "start": timestamps(start for start, _ in spans),
+            "end": timestamps(end for _, end in spans),
+            "entry": pd.Categorical(kinds, categories=ENTRIES),
             "type": categories(item.details.type for item in items),
             "resource": categories(_resource(item) for item in items),
             "resource_id": texts(
@@ -226,16 +247,49 @@ def transactions(items: Sequence[Transaction]) -> pd.DataFrame:
             ),
             "part": categories(_PARTS.get(one.type or "") if one else None for one in linked),
             "amount": money(
-                item.total_amount if item.period_amount is None else item.period_amount for item in items
+                _moved(item.total_amount if item.period_amount is None else item.period_amount, kind)
+                for item, kind in zip(items, kinds, strict=True)
             ),
-            "total_amount": money(item.total_amount for item in items),
+            "total_amount": money(
+                _moved(item.total_amount, kind) for item, kind in zip(items, kinds, strict=True)
+            ),
+            "created": timestamps(item.timestamp_creation for item in items),
+            "completed": timestamps(item.timestamp_completion for item in items),
+            "instance_id": texts(one.id if one else None for one in linked),
             "note": texts(item.details.note_public for item in items),
             "id": texts(item.id for item in items),
         }
     )
 
 
+ENTRIES = ["charge", "credit", "deposit", "other"]
 _PARTS = {"virtual_machine_instance": "compute", "storage_block_instance": "storage"}
+
+
+def _entry(type: str | None) -> str:
+    """What a transaction does to the account, by the service's type of it."""
+    match (type or "").rpartition("_")[2]:
+        case "charge":
+            return "charge"
+        case "payout":
+            return "credit"
+        case "deposit":
+            return "deposit"
+        case _:
+            return "other"
+
+
+def _moved(amount: Decimal, entry: str) -> Decimal:
+    """An amount as it moves the balance; no document says which sign the service gives to a charge."""
+    return -abs(amount) if entry == "charge" else amount
+
+
+def _span(item: Transaction, period: Period, now: datetime) -> tuple[datetime, datetime]:
+    """The part of a transaction's time that lies in a period and is not to come."""
+    created = item.timestamp_creation or period.start
+    completed = item.timestamp_completion or now
+    start = max(created, period.start)
+    return start, max(start, min(completed, period.end, now))
 
 
 def _resource(item: Transaction) -> str | None:

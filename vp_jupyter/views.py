@@ -58,7 +58,7 @@ class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
             for column, side in zip(columns, align, strict=True)
         ]
         head = "".join(
-            f'<th style="{side}">{escaped(column.heading)}</th>'
+            f'<th style="{side};white-space:nowrap">{escaped(column.heading)}</th>'
             for column, side in zip(columns, align, strict=True)
         )
         body = "".join(

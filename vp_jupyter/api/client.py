@@ -94,6 +94,11 @@ class Client:
         """Everything that is for sale, sold out or not, cheapest per GPU first; see `offers.Offer`."""
         return current_offers(self.presets, self.metal)
 
+    @property
+    def knows_time(self) -> bool:
+        """Whether the service has told its time yet, in any answer."""
+        return self._transport.knows_time
+
     def now(self) -> datetime:
         """The time by the service's clock (UTC), as of its last answer."""
         return self._transport.now()

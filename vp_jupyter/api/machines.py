@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
 
+from .errors import NotFound
 from .metal import BareMetal
 from .naming import called, pick
 from .records import Rental, VirtualMachine
@@ -25,15 +29,16 @@ class Endpoint(NamedTuple):
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """A VM or a rental. `rate_hourly` is USD per hour as it is now; `record` is what the service sent."""
+    """A VM or a rental. `rate_hourly` is USD per hour in its state; `record` is what the service sent."""
 
     kind: str  # "vm" or "metal"
     id: str
     name: str
     status: str
-    gpus: int
+    gpus: int | None  # None: the service does not say yet, as for a Pending rental
     gpu_model: str
     rate_hourly: Decimal | None
+    full_rate_hourly: Decimal | None  # what it costs while it runs
     released_rate_hourly: Decimal | None  # what it would cost with its GPUs released; None: cannot
     endpoints: tuple[Endpoint, ...]
     login: str | None
@@ -82,6 +87,18 @@ class Machines:
         """The family of operations that the machine belongs to."""
         return self._vms if machine.kind == "vm" else self._metal
 
+    def end_if(
+        self, machines: Iterable[Machine], condition: Callable[[Machine], bool]
+    ) -> builtins.list[Machine]:
+        """End those for which `condition` still holds when each is looked at again, and give them."""
+        ended = []
+        for machine in machines:
+            with suppress(NotFound):  # somebody was faster
+                if condition(self.get(machine)):
+                    self.operations(machine).delete(machine.id)
+                    ended.append(machine)
+        return ended
+
 
 def from_vm(vm: VirtualMachine) -> Machine:
     """A VM as a machine. It is reached on the port that is forwarded to 22, or on 22 where none is."""
@@ -95,6 +112,7 @@ def from_vm(vm: VirtualMachine) -> Machine:
         gpus=vm.resources.gpu_count,
         gpu_model=vm.resources.gpu_model,
         rate_hourly=vm_rate_hourly(vm),
+        full_rate_hourly=vm.pricing.total_associated_per_hr,
         released_rate_hourly=vm.pricing.total_disassociated_per_hr,
         endpoints=(Endpoint(vm.public_ip, port),) if vm.public_ip else (),
         login=None,  # the API does not name it
@@ -110,15 +128,17 @@ def from_rental(rental: Rental) -> Machine:
     """A rental as a machine; powered off shows as Stopped."""
     specs = rental.specs_per_node
     nodes = rental.node_count or len(rental.node_networking)
+    per_node = specs and specs.gpu_count
     stopped = rental.power_status == "Stopped" and rental.status == "Running"
     return Machine(
         kind="metal",
         id=rental.id,
         name=rental.name or "",
         status="Stopped" if stopped else rental.status or "unknown",
-        gpus=nodes * ((specs and specs.gpu_count) or 0),
+        gpus=nodes * per_node if nodes and per_node else None,
         gpu_model=(specs and specs.gpu_model) or "",
         rate_hourly=Decimal(0) if rental.status == "Terminated" else rental.rate_hourly,
+        full_rate_hourly=rental.rate_hourly,
         released_rate_hourly=None,
         endpoints=tuple(
             Endpoint(node.public_ip, SSH_PORT) for node in rental.node_networking if node.public_ip

@@ -69,6 +69,7 @@ class Transport:
         self._key = key
         self._maximum: dict[str, int] = {}  # page limits that the service has taught us, by path
         self._skew = timedelta(0)
+        self.knows_time = False
         self._http = httpx.Client(
             timeout=TIMEOUT,
             limits=httpx.Limits(max_connections=4 * AT_ONCE, max_keepalive_connections=AT_ONCE),
@@ -204,6 +205,7 @@ class Transport:
     def _learn_time(self, response: httpx.Response) -> None:
         with suppress(KeyError, ValueError, TypeError):  # a service that names no time gets ours
             self._skew = parsedate_to_datetime(response.headers["date"]) - datetime.now(UTC)
+            self.knows_time = True
 
 
 def patiently(attempt: Callable[[], T]) -> T:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import threading
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class
@@ -68,8 +70,6 @@ def load(shell: InteractiveShell) -> None:
     """Register the magics and their completion; loading again changes nothing."""
     if isinstance(_registered(shell), VP):
         return
-    import atexit
-
     magics = VP(shell=shell)
     shell.register_magics(magics)
 
@@ -80,6 +80,14 @@ def load(shell: InteractiveShell) -> None:
 
     shell.set_hook("complete_command", complete, re_key=r"^(.*=\s*)?%%?vp\b")
     atexit.register(magics.close)
+    if hasattr(shell, "kernel"):  # in the background: loading is instant
+        threading.Thread(target=_look_at_leases, args=(magics,), name="vp-leases", daemon=True).start()
+
+
+def _look_at_leases(magics: VP) -> None:
+    from .leases import point_out
+
+    point_out(magics.session)
 
 
 def unload(shell: InteractiveShell) -> None:

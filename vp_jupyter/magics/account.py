@@ -5,11 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import Any
 
+from .. import keychain
 from ..api import Client, VoltageParkError, together
 from ..costs import runway
-from ..formats import cents, rate, span
+from ..formats import burn_rate, cents, span
 from ..views import Card, Note
-from . import keychain
 from .dialogue import ask_secret
 from .grammar import COMMANDS, Refused, arg, command
 from .session import Session
@@ -52,17 +52,17 @@ def logout(session: Session, args: Namespace) -> Any:
 def whoami(session: Session, args: Namespace) -> Any:
     """The organization, its balance and what it burns now."""
     client = session.client
-    organization, balance, burn = together(
+    organization, balance, rate_hourly = together(
         (lambda: client.organization.notify(args.notify)) if args.notify else client.organization.get,
         client.billing.balance,
         client.billing.hourly_rate,
     )
-    left = runway(balance, burn)
+    left = runway(balance, rate_hourly)
     return Card(
         organization.name or "Your organization",
         {
             "balance": cents(balance),
-            "burn": rate(burn),
+            "burn": burn_rate(rate_hourly),
             "lasts": span(left) if left is not None else "",
             "billing notices to": ", ".join(organization.billing_notification_target_emails),
             "organization id": organization.id or "",

@@ -1,121 +1,212 @@
-"""Commands about the account: bill, report."""
+"""Commands about what was spent: bill, report, export."""
 
 from __future__ import annotations
 
-import re
 from argparse import Namespace
 from collections.abc import Sequence
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-from .. import tables
-from ..api.records import Transaction
+from .. import costs, plots, tables
+from ..api import together
 from ..formats import cents, moment, short_id, text, usd
-from ..views import Column, Table
+from ..views import Column, Note, Table
+from .dialogue import show
 from .grammar import Refused, arg, command
+from .periods import PERIOD, TYPES, Account, account, asked
 from .session import Session
 
 GROUP = "Money"
 
-TYPES = ("virtual_machine", "baremetal", "storage_block", "storage")
-_COLUMNS = [
-    Column("created", "from", moment),
-    Column("completed", "to", moment),
+_LINES = [
+    Column("start", "from", moment),
+    Column("end", "to", moment),
     Column("type", "type"),
     Column("name", "for"),
     Column("part", "part"),
     Column("amount", "USD in the period", usd, right=True),
     Column("note", "note", wraps=True),
 ]
+_SUMS = [
+    Column("machine", "machine"),
+    Column("kind", "kind"),
+    Column("type", "type"),
+    Column("part", "part"),
+    Column("charged", "charged, USD", cents, right=True),
+    Column("credited", "credited", cents, right=True),
+    Column("deposited", "paid in", cents, right=True),
+    Column("other", "other", cents, right=True),
+    Column("partial", "", lambda partial: "in part" if partial else ""),
+    Column("id", "id", short_id),
+]
 
 
 @command(
     "bill",
+    *PERIOD,
     arg(
-        "--from",
-        dest="since",
-        metavar="DATE",
-        help="first day, YYYY-MM-DD (default: the first of this month)",
+        "--by",
+        action="append",
+        metavar="WHAT",
+        help="sums by hour, day, week, month, machine, kind, type, part, tag or tag:KEY; repeatable",
     ),
-    arg("--to", dest="until", metavar="DATE", help="last day, YYYY-MM-DD (default: today)"),
-    arg("--last", metavar="30d", help="the last days instead"),
-    arg("--type", action="append", choices=TYPES, help="only these; repeatable"),
+    arg("--plot", action="store_true", help="draw it too"),
+    arg("--type", action="append", choices=TYPES, help="only charges of these; repeatable"),
     group=GROUP,
 )
 def bill(session: Session, args: Namespace) -> Any:
-    """The lines of the account in a period (UTC days), with their exact sum; by default this month's."""
-    client = session.client
-    machines = session.machines()  # which also tells the service's time
-    today = client.now().date()
-    earliest, latest = _period(args, today)
-    lines = client.billing.transactions(earliest, latest, types=args.type or ())
-    spent, paid = totals(lines)
-    caption = (
-        f"{earliest} to {latest} (UTC): spent {usd(-spent)}, "
-        f"paid in and credited {usd(paid)}, {len(lines)} lines."
-    )
-    return _table(lines, {machine.id: machine.label for machine in machines}, caption)
+    """What was spent in a period (UTC days), exact; by default this month's lines, with --by their sums.
+
+    Charges stand apart from what was credited and paid in. A machine with several tags gives each an equal
+    share. A time that the period covers only in part is marked.
+    """
+    by = [one.strip() for words in args.by or () for one in words.split(",")]
+    known = account(session, *asked(session, args), types=args.type or ())
+    caption = f"{known.days} (UTC): {_in_words(known)}"
+    if not by and not args.plot:
+        return lines_table(known, caption)
+    spent = _spend(known, by or ["day"])
+    if args.plot:
+        show(_plot(spent, by or ["day"], known))
+    nothing = {name for name in ("credited", "deposited", "other") if not spent[name].any()}
+    columns = [column for column in _columns(by or ["day"]) if column.name not in nothing]
+    return Table.of(spent, columns, caption=caption)
+
+
+def _spend(known: Account, by: Sequence[str]) -> Any:
+    try:
+        return costs.spend(known.lines, by, start=known.start, end=known.end, labels=known.labels)
+    except ValueError as error:
+        raise Refused(f"{error} See %vp bill -h.") from None
+
+
+def _columns(by: Sequence[str]) -> list[Column]:
+    times = [Column(one, one, _time(one)) for one in by if one in ("hour", "day", "week", "month")]
+    return [*times, *(Column(one, one) for one in by if one.startswith("tag")), *_SUMS]
+
+
+def _time(unit: str) -> Any:
+    shape = {"hour": "%Y-%m-%d %H:%M UTC", "month": "%Y-%m"}.get(unit, "%Y-%m-%d")
+    return lambda value: format(value, shape)
+
+
+def _plot(spent: Any, by: Sequence[str], known: Account) -> plots.Plot:
+    times = [one for one in by if one in ("hour", "day", "week", "month")]
+    things = [one for one in by if one not in times]
+    if times:
+        return plots.spend_bars(spent, times[0], group=things[0] if things else None)
+    return plots.treemap(spent, things, period=known.days)
+
+
+def _in_words(known: Account) -> str:
+    """The sums of a period."""
+    sums = {entry: costs.total(known.lines, entry) for entry in tables.ENTRIES}
+    parts = [f"charged {usd(-sums['charge'])}"]
+    parts += [f"{word} {usd(sums[entry])}" for entry, word in _PAID.items() if sums[entry]]
+    return f"{', '.join(parts)}; {len(known.lines)} lines."
+
+
+_PAID = {"credit": "credited", "deposit": "paid in", "other": "other movements"}
+
+
+def lines_table(known: Account, caption: str) -> Table:
+    """The lines of an account, each with the name of what it is for."""
+    frame = known.lines.copy()
+    frame.insert(4, "name", _names(known, frame["resource_id"]))
+    return Table.of(frame, _LINES, caption=caption)
+
+
+def _names(known: Account, ids: Any) -> Any:
+    """What the things with these ids are called: by the beginning of the id, where they have ended."""
+    names = dict(zip(known.labels["id"], known.labels["name"], strict=True))
+    return tables.texts(names.get(id, short_id(id)) if isinstance(id, str) else None for id in ids)
 
 
 @command(
     "report",
     arg("year", type=int, nargs="?", help="default: this month's"),
     arg("month", type=int, nargs="?", help="1 to 12"),
+    arg("--check", action="store_true", help="list whatever does not add up"),
     group=GROUP,
 )
 def report(session: Session, args: Namespace) -> Any:
-    """A calendar month (UTC): what it opened with, every movement, what it closed with."""
-    machines = session.machines()
-    now = session.client.now()
+    """A calendar month (UTC): what it opened with, every movement, what it closed with.
+
+    With --check it is reconciled: the balances with the transactions and the month before, the charges with
+    what their hours make at their rates.
+    """
+    today = session.today()
     if args.year is not None and args.month is None:
         raise Refused("Which month? %vp report YEAR MONTH.")
-    year, month = args.year or now.year, args.month or now.month
-    if not 1 <= month <= 12:
-        raise Refused(f"{month} is no month: they go from 1 to 12.")
-    month_report = session.client.billing.report(year, month)
-    spent, paid = totals(month_report.transactions)
-    so_far = " so far" if (year, month) == (now.year, now.month) else ""
+    year, month = args.year or today.year, args.month or today.month
+    if not 1 <= month <= 12 or not 1 <= year <= 9998:
+        raise Refused(f"{year}-{month} is no month: they go from 1 to 12.")
+    first = today.replace(year=year, month=month, day=1)
+    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    known = account(session, first, last)
+    (balances,) = [period.balances for period in known.periods]
+    assert balances is not None  # a whole month has them
+    so_far = " so far" if (year, month) == (today.year, today.month) else ""
     caption = (
-        f"{year}-{month:02} (UTC){so_far}: opened with {usd(month_report.balance_at_period_start)}, "
-        f"spent {usd(-spent)}, paid in and credited {usd(paid)}, "
-        f"closed with {usd(month_report.balance_at_period_end)} "
-        f"({cents(month_report.balance_delta_in_period)} in all)."
+        f"{year}-{month:02} (UTC){so_far}: opened with {usd(balances.opening)}, {_in_words(known)[:-1]}, "
+        f"closed with {usd(balances.closing)} ({cents(balances.delta)} in all)."
     )
-    return _table(month_report.transactions, {one.id: one.label for one in machines}, caption)
+    if not args.check:
+        return lines_table(known, caption)
+    before = first - timedelta(days=1)
+    previous, machines, volumes = together(
+        lambda: session.client.billing.report(before.year, before.month),
+        session.machines,
+        session.volumes,
+    )
+    rates = costs.burn(tables.machines(machines, known.now), tables.volumes(volumes, str))
+    wrong = costs.reconcile(
+        known.lines,
+        **balances._asdict(),
+        previous_closing=previous.balance_at_period_end,
+        rates=rates if so_far else None,
+    )
+    wrong.insert(1, "name", _names(known, wrong["resource_id"]))
+    verdict = f"{len(wrong)} differences." if len(wrong) else "Everything adds up."
+    return Table.of(wrong, _DIFFERENCES, caption=f"{caption} {verdict}")
 
 
-def totals(lines: Sequence[Transaction]) -> tuple[Decimal, Decimal]:
-    """The exact sums of what was charged (below zero) and of what was paid in or credited, USD."""
-    amounts = [line.total_amount if line.period_amount is None else line.period_amount for line in lines]
-    zero = Decimal(0)
-    return sum((x for x in amounts if x < 0), start=zero), sum((x for x in amounts if x > 0), start=zero)
+_DIFFERENCES = [
+    Column("what", "what should hold", wraps=True),
+    Column("name", "of"),
+    Column("expected", "expected, USD", usd, right=True),
+    Column("found", "found", usd, right=True),
+    Column("difference", "difference", usd, right=True),
+    Column("resource_id", "id", short_id),
+]
 
 
-def _table(lines: Sequence[Transaction], names: dict[str, str], caption: str) -> Table:
-    frame = tables.transactions(lines)
-    named = [names.get(id, short_id(id)) if isinstance(id, str) else None for id in frame["resource_id"]]
-    frame.insert(4, "name", tables.texts(named))
-    return Table.of(frame, _COLUMNS, caption=caption)
-
-
-def _period(args: Namespace, today: date) -> tuple[date, date]:
-    if args.last:
-        if args.since or args.until:
-            raise Refused("Either --last or --from and --to, not both.")
-        days = re.fullmatch(r"([1-9][0-9]{0,4})d?", args.last)
-        if not days:
-            raise Refused(f"--last takes days, such as 30d, not {text(args.last)!r}.")
-        return today - timedelta(days=int(days[1]) - 1), today
-    earliest = _day(args.since) if args.since else today.replace(day=1)
-    latest = _day(args.until) if args.until else max(today, earliest)
-    if earliest > latest:
-        raise Refused(f"The period ends ({latest}) before it begins ({earliest}).")
-    return earliest, latest
-
-
-def _day(value: str) -> date:
+@command(
+    "export",
+    arg("file", help="a path that ends in .csv or .parquet"),
+    *PERIOD,
+    arg("--focus", action="store_true", help="in the columns of FOCUS 1.2, the FinOps specification"),
+    group=GROUP,
+)
+def export(session: Session, args: Namespace) -> Any:
+    """Write the lines of the account in a period to a file: CSV or Parquet, as they are or as FOCUS 1.2."""
+    path = Path(args.file).expanduser()
+    known = account(session, *asked(session, args))
+    if args.focus:
+        organization = session.client.organization.get()
+        frame = costs.focus(
+            known.lines,
+            account_id=organization.id or "unknown",
+            account_name=organization.name,
+            labels=known.labels,
+        )
+    else:
+        frame = known.lines
     try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise Refused(f"{text(value)!r} is no day: write it as YYYY-MM-DD.") from None
+        costs.write(frame, path)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+    except OSError as error:
+        raise Refused(f"{path} cannot be written: {error.strerror or error}.") from None
+    return Note(f"{len(frame)} lines of {known.days} (UTC) are in {text(str(path))}.")

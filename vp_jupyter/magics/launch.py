@@ -13,13 +13,15 @@ from typing import Any
 from ..api import Deployment, NotFound, Offer, together
 from ..api.naming import pick
 from ..api.offers import NETWORKS
-from ..costs import quote
-from ..formats import cents, plain, rate, span
+from ..costs import Standing, leased, quote
+from ..formats import burn_rate, cents, plain, rate, span
 from ..views import Card, Note
 from . import keys, storage
+from .budget import standing, warning
 from .connect import ssh_cell
 from .dialogue import confirm, offer_cell, say, show
 from .grammar import YES, Refused, arg, command
+from .leases import span_of
 from .machines import card, until_running
 from .market import chosen_offer
 from .session import Session
@@ -48,6 +50,10 @@ CLOUD_INIT_PARTS = ("packages", "write_files", "runcmd")  # what a deploy can ca
     arg("--cloud-init", metavar="FILE", help="cloud-init YAML; in a %%%%vp cell the body is it"),
     arg("--storage", metavar="VOLUME", live="volumes", help="a volume to attach (bare metal)"),
     arg("--sub-order", help="the sub-order to join (bare metal)"),
+    arg(
+        "--for", dest="lease", metavar="TIME", help="until when it is wanted: 6h, 2d; %%vp reap ends it then"
+    ),
+    arg("--over-budget", action="store_true", help="launch although the budget would be exceeded"),
     arg("--no-wait", action="store_true", help="do not wait until it is up"),
     arg("--dry-run", action="store_true", help="stop at the quote"),
     YES,
@@ -81,16 +87,20 @@ def launch(session: Session, args: Namespace) -> Any:
     organization_keys, texts, key_words = keys.for_launch(known_keys, choices)
     volume = storage.find(session, args.storage) if args.storage else None
     script = cloud_init(session, args, kind=offer.kind)
+    tags = args.tag if args.lease is None else leased(args.tag, session.client.now() + span_of(args.lease))
     hourly = offer.rate_hourly * gpus / offer.gpus if offer.kind == "metal" else offer.rate_hourly
-    show(_quote_card(session, offer, name, gpus, hourly, key_words, args.tag, script, burn, balance))
+    limit = standing(session, burn + hourly)
+    show(_quote_card(session, offer, name, gpus, hourly, key_words, tags, script, burn, balance, limit))
     if args.dry_run:
         return Note("A dry run: nothing was launched.")
+    if limit is not None and limit.breaks and not args.over_budget:
+        raise Refused(f"{warning(limit)} Nothing was launched: --over-budget launches all the same.")
     confirm(session, f"Launch {name} for {rate(hourly)}?", yes=args.yes)
     common: dict[str, Any] = {
         "organization_ssh_keys": organization_keys,
         "ssh_keys": texts,
         "cloud_init": script,
-        "tags": args.tag,
+        "tags": tags,
     }
     if offer.kind == "vm":
         deployed = client.vms.launch(offer.id, name, **common)
@@ -166,6 +176,7 @@ def _quote_card(
     script: dict[str, Any] | None,
     burn: Decimal,
     balance: Decimal,
+    limit: Standing | None,
 ) -> Card:
     priced = quote(hourly, burn_hourly=burn, balance=balance)
     what = offer.operating_system or f"bare metal, {offer.network}"
@@ -175,14 +186,22 @@ def _quote_card(
         f"{name}: {gpus} × {offer.gpu_model}, {what}",
         {
             "costs": f"{rate(priced.rate_hourly)}, {cents(priced.rate_daily)} a day",
-            "everything then": rate(priced.burn_hourly),
+            "everything then": burn_rate(priced.burn_hourly),
             "balance": f"{cents(balance)}{', lasts ' + lasts if lasts else ''}",
+            "budget": _budget_words(limit),
             "SSH keys": key_words,
             "tags": ", ".join(tags),
             "cloud-init": parts,
         },
         note="On this computer's sandbox: no real money." if session.on_loopback else "",
     )
+
+
+def _budget_words(limit: Standing | None) -> str:
+    if limit is None:
+        return ""
+    of = f"{cents(limit.budget.amount)} a {limit.budget.period}"
+    return f"{of}: {cents(limit.spent)} spent, {cents(limit.at_end)} by its end with this"
 
 
 @command(

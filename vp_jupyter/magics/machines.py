@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+
+import pandas as pd
 
 from .. import tables
 from ..api import Machine, together
 from ..api.naming import pick
 from ..api.records import Rental, VirtualMachine
-from ..costs import quote
-from ..formats import cents, moment, number, rate, short_id, span, text, usd
+from ..costs import lease_end, quote
+from ..formats import burn_rate, cents, missing, moment, number, rate, short_id, span, text, usd
 from ..views import Card, Column, Note, Table
 from .dialogue import Progress, confirm
 from .grammar import MACHINE, MACHINES, YES, Refused, arg, command
 from .session import Session
 
 GROUP = "Machines"
+
+
+def _left(value: timedelta) -> str:
+    return "over" if not missing(value) and value <= timedelta() else span(value)
+
 
 _COLUMNS = [
     Column("name", "name"),
@@ -28,6 +36,7 @@ _COLUMNS = [
     Column("address", "address"),
     Column("rate_hourly", "$/h", usd, right=True),
     Column("age", "age", span, right=True),
+    Column("lease_left", "lease left", _left, right=True),
     Column("tags", "tags", wraps=True),
     Column("id", "id", short_id),
 ]
@@ -37,8 +46,12 @@ _COLUMNS = [
 def ls(session: Session, args: Namespace) -> Any:
     """VMs and rentals together: what runs, where, and what it costs per hour."""
     machines = [one for one in session.machines() if args.tag in (None, *one.tags)]
-    frame = tables.machines(machines, session.client.now())
-    caption = f"{len(machines)} machines, {rate(total_rate(machines))} together."
+    now = session.client.now()
+    frame = tables.machines(machines, now)
+    ends = [lease_end(one.tags) for one in machines]
+    left = [pd.NaT if end is None else end - now for end in ends]
+    frame["lease_left"] = pd.Series(left, dtype="timedelta64[us]")
+    caption = f"{len(machines)} machines, {burn_rate(total_rate(machines))} together."
     return Table.of(frame, _COLUMNS, caption=caption if machines else "No machines: %vp prices, %vp launch.")
 
 
@@ -130,7 +143,8 @@ def _until(session: Session, machine: Machine, status: str, *, timeout: float = 
 def start(session: Session, args: Namespace) -> Any:
     """Start stopped machines, after what that costs and a yes."""
     machines = _chosen(session, args.machines)
-    more = sum((_full_rate(one) - (one.rate_hourly or 0) for one in machines), start=Decimal(0))
+    zero = Decimal(0)
+    more = sum(((one.full_rate_hourly or zero) - (one.rate_hourly or zero) for one in machines), start=zero)
     confirm(session, f"Start {_named(machines)}? {cost_change(session, more)}", yes=args.yes)
     for machine in machines:
         session.client.machines.operations(machine).start(machine.id)
@@ -238,7 +252,7 @@ def remove(session: Session, args: Namespace) -> Any:
         return Note(f"Removed {nodes} from {machine.label}.")
     now = session.client.now()
     each = "; ".join(
-        f"{one.label} ({one.kind}, {one.gpus} GPUs, {rate(one.rate_hourly)}, "
+        f"{one.label} ({one.kind}, {number(one.gpus)} GPUs, {rate(one.rate_hourly)}, "
         f"{span(now - one.created) if one.created else 'age unknown'} old)"
         for one in machines
     )
@@ -288,17 +302,8 @@ def cost_change(session: Session, more: Decimal) -> str:
     word = "more" if more >= 0 else "less"
     return (
         f"{rate(abs(more))} {word} ({cents(abs(priced.rate_daily))} a day); "
-        f"everything then costs {rate(priced.burn_hourly)}{lasts}."
+        f"everything then costs {burn_rate(priced.burn_hourly)}{lasts}."
     )
-
-
-def _full_rate(machine: Machine) -> Decimal:
-    """USD per hour of a machine that runs."""
-    record = machine.record
-    full = (
-        record.pricing.total_associated_per_hr if isinstance(record, VirtualMachine) else record.rate_hourly
-    )
-    return full if full is not None else Decimal(0)
 
 
 def _chosen(session: Session, references: Sequence[str]) -> list[Machine]:

@@ -11,7 +11,7 @@ from .. import tables
 from ..api import Offer, together
 from ..api.naming import pick
 from ..api.offers import NETWORKS
-from ..formats import number, plain, rate, short_id, usd
+from ..formats import number, rate, short_id, side_by_side, usd
 from ..views import Card, Column, Table
 from .grammar import Refused, arg, command
 from .session import Session
@@ -27,7 +27,7 @@ _COLUMNS = [
     Column("rate_per_gpu_hour", "$/GPU-h", usd, right=True),
     Column("rate_daily", "$/day", usd, right=True),
     Column("stock", "to be had", right=True),
-    Column("locations", "where", lambda places: " · ".join(map(plain, places)), wraps=True),
+    Column("locations", "where", side_by_side, wraps=True),
     Column("vcpus", "vCPU", number, right=True),
     Column("ram_gb", "RAM GB", number, right=True),
     Column("storage_gb", "disk GB", number, right=True),

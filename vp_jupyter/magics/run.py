@@ -17,8 +17,10 @@ from . import (
     grammar,
     keys,
     launch,
+    leases,
     machines,
     market,
+    planning,
     remote,
     scale,
     storage,
@@ -34,8 +36,10 @@ FAMILIES = (
     connect,
     remote,
     scale,
+    leases,
     keys,
     storage,
+    planning,
     billing,
 )  # in the order of the help
 

@@ -6,18 +6,27 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from datetime import date
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from ..api import Client, Machine, Secret, key_from_environment
+from .. import keychain
+from ..api import Client, Machine, Secret, key_from_environment, together
 from ..api.address import DEFAULT_BASE_URL, checked_base_url, is_loopback
 from ..api.naming import pick
-from . import keychain
+from ..api.records import Volume
 from .reach import Reach
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..costs import Budget
     from ..sandbox import Sandbox
     from . import VP
+
+
+_BUDGETS = "vp_jupyter/budgets"
+Thing = TypeVar("Thing", Machine, Volume)
 
 
 class Session:
@@ -30,6 +39,7 @@ class Session:
         self._client: Client | None = None
         self._login: Secret | None = None
         self._listed: dict[str, tuple[float, Sequence[Any]]] = {}
+        self._known: dict[str, Machine | Volume] = {}  # what was seen, even if it has ended since
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -92,6 +102,7 @@ class Session:
     def _reset(self) -> None:
         client, self._client = self._client, None
         self._listed.clear()
+        self._known.clear()
         if client is not None:
             client.close()
 
@@ -99,11 +110,50 @@ class Session:
 
     def machines(self) -> Sequence[Machine]:
         """Every machine now."""
-        return self._seen("machines", self.client.machines.list())
+        return self._remembered("machines", self.client.machines.list())
 
     def machine(self, reference: str) -> Machine:
         """The machine of that name or id; see `api.naming.pick`."""
         return pick(reference, self.machines(), "machine")
+
+    def volumes(self) -> Sequence[Volume]:
+        """Every volume now."""
+        return self._remembered("volumes", self.client.storage.list())
+
+    def labels(self) -> pd.DataFrame:
+        """The names and tags of what is billed (`tables.labels`): of what is there, and of what was there
+        when this session last looked."""
+        from .. import tables
+
+        together(self.machines, self.volumes)
+        return tables.labels(self._known.values())
+
+    @property
+    def budget(self) -> Budget | None:
+        """What may be spent, kept in IPython's own store for this service; every sandbox is the same one."""
+        from ..costs import parse_budget
+
+        kept = self._store().get(_BUDGETS, {}).get(self._service)
+        return parse_budget(kept) if kept else None
+
+    @budget.setter
+    def budget(self, budget: Budget | None) -> None:
+        kept = {name: text for name, text in self._store().get(_BUDGETS, {}).items() if name != self._service}
+        self._store()[_BUDGETS] = kept if budget is None else kept | {self._service: str(budget)}
+
+    @property
+    def _service(self) -> str:
+        return "sandbox" if self.on_loopback else self.base_url
+
+    def _store(self) -> Any:
+        shell = self.settings.shell
+        return {} if shell is None else shell.db
+
+    def today(self) -> date:
+        """The UTC day by the service's clock, which is asked where it has not been yet."""
+        if not self.client.knows_time:
+            self.client.billing.hourly_rate()
+        return self.client.now().date()
 
     def seen(self, kind: str, *, fetch: Callable[[Client], Sequence[Any]], max_age: float) -> Sequence[Any]:
         """A listing that is at most `max_age` seconds old, from memory where that holds."""
@@ -115,6 +165,10 @@ class Session:
     def _seen(self, kind: str, items: Sequence[Any]) -> Sequence[Any]:
         self._listed[kind] = (time.monotonic(), items)
         return items
+
+    def _remembered(self, kind: str, things: Sequence[Thing]) -> Sequence[Thing]:
+        self._known |= {thing.id: thing for thing in things}
+        return self._seen(kind, things)
 
     def changed(self) -> None:
         """Forget the listings: something was launched, named or ended."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -26,7 +25,7 @@ _VOLUME = arg("volume", live="volumes", help="name, id, or a unique beginning of
 @command("storage", group=GROUP)
 def storage(session: Session, args: Namespace) -> Any:
     """The storage volumes, what they cost and what they are attached to."""
-    known, machines = together(lambda: listed(session), session.machines)
+    known, machines = together(session.volumes, session.machines)
     names = {machine.id: machine.label for machine in machines}
     frame = tables.volumes(known, lambda id: names.get(id, id[:8]))
     columns = [
@@ -148,11 +147,6 @@ def _rental(session: Session, reference: str) -> str:
     return machine.id
 
 
-def listed(session: Session) -> Sequence[Volume]:
-    """The volumes now."""
-    return session.seen("volumes", fetch=lambda client: client.storage.list(), max_age=0)
-
-
 def find(session: Session, reference: str) -> Volume:
     """The volume of that name or id; see `api.naming.pick`."""
-    return pick(reference, listed(session), "volume")
+    return pick(reference, session.volumes(), "volume")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..api import Secret
+from .api import Secret
 
 SERVICE = "vp_jupyter"
 

@@ -1,0 +1,64 @@
+"""Money as whole numbers: exact, and as fast as floats.
+
+An Arrow ``decimal128`` is a whole number of its smallest unit (a millionth of a dollar, with six places).
+Sums, groups and shares are taken of those numbers, so nothing is rounded that the function does not say it
+rounds. Sums up to 9.2 trillion dollars fit.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+PLACES = 6  # of USD: the unit is a millionth
+
+
+def units(column: pd.Series[Any], places: int = PLACES) -> Ints:
+    """A column of money as whole units of ``10**-places`` USD; what is missing counts as nothing.
+
+    Raises `ValueError` where an amount has more places than that or does not fit.
+    """
+    array = pa.array(column, from_pandas=True)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    if not pa.types.is_decimal128(array.type):
+        array = array.cast(pa.decimal128(38, places))
+    if array.type.scale != places:
+        array = array.cast(pa.decimal128(38, places))  # refuses to drop a digit that is not zero
+    _, data = array.buffers()
+    # 128-bit little-endian numbers: the low half is the number wherever the high half is only its sign.
+    halves = np.frombuffer(data, dtype="<i8")[2 * array.offset : 2 * (array.offset + len(array))]
+    low, high = halves[0::2].copy(), halves[1::2]
+    if array.null_count:
+        known = np.asarray(array.is_valid())
+        low[~known] = 0
+        high = np.where(known, high, 0)
+    if not np.array_equal(high, low >> 63):
+        raise ValueError("An amount is too large to be summed exactly.")
+    return low
+
+
+def amounts(values: Ints, places: int = PLACES) -> pd.api.extensions.ExtensionArray:
+    """Whole units as a column of money; the opposite of `units`."""
+    low = np.ascontiguousarray(values, dtype="<i8")
+    halves = np.empty(2 * len(low), dtype="<i8")
+    halves[0::2], halves[1::2] = low, low >> 63
+    array = pa.Array.from_buffers(pa.decimal128(18, places), len(low), [None, pa.py_buffer(halves)])
+    return pd.array(array, dtype=pd.ArrowDtype(array.type))
+
+
+def shares(
+    amount: Ints,
+    upto: Ints,
+    whole: Ints,
+) -> Ints:
+    """``amount * upto / whole`` in whole units, rounded toward zero: what has been used up when `upto` of
+    `whole` has passed. Differences of it are parts that sum to the amount. `whole` is from 1 to 3 * 10**9 (34
+    days in milliseconds), so that nothing overflows."""
+    sign: Ints = np.sign(amount)
+    quotient, rest = np.divmod(np.abs(amount), whole)
+    return sign * (quotient * upto + rest * upto // whole)

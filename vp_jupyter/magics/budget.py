@@ -1,0 +1,35 @@
+"""How the budget stands, for every command that spends or tells."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from .. import costs, tables
+from ..costs import Standing
+from ..formats import cents
+from .session import Session
+
+
+def standing(session: Session, burn_hourly: Decimal) -> Standing | None:
+    """The budget's current period, if everything burns `burn_hourly` (USD per hour) from now on; None where
+    there is no budget."""
+    if session.budget is None:
+        return None
+    today = session.today()
+    start, _ = session.budget.span(session.client.now())
+    periods = session.client.billing.history(start.date(), today)
+    now = session.client.now()
+    spent = -costs.total(tables.transactions(periods, now), "charge")
+    return costs.standing(session.budget, now=now, spent=spent, burn_hourly=burn_hourly)
+
+
+def warning(now: Standing | None) -> str:
+    """What to say of a budget; nothing as long as less than half is spent and it will hold."""
+    if now is None:
+        return ""
+    limit = f"the {now.budget.period}'s budget of {cents(now.budget.amount)}"
+    said = f"{now.used:.0f}% of {limit} is spent." if now.level else ""
+    if now.breaks and now.level < 100:
+        more = f"At this rate {limit} will be exceeded: {cents(now.at_end)} by its end."
+        said = f"{said} {more}".strip()
+    return said

@@ -1,0 +1,86 @@
+"""Commands about how long machines are wanted: lease, reap."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from ..api import Machine, VoltageParkError, key_from_environment
+from ..costs import duration, ended_leases, lease_end, leased
+from ..formats import cents, moment, rate, span
+from ..views import Note
+from .dialogue import confirm, say
+from .grammar import MACHINE, YES, Refused, arg, command
+from .session import Session
+
+GROUP = "Machines"
+
+
+@command(
+    "lease",
+    MACHINE,
+    arg("time", nargs="?", help="from now on: 6h, 2d, 1d12h; without it, what is left is shown"),
+    arg("--rm", action="store_true", help="take the lease away"),
+    group=GROUP,
+)
+def lease(session: Session, args: Namespace) -> Any:
+    """Say until when a machine is wanted: a tag that everybody sees. %vp reap ends machines after that."""
+    machine = session.machine(args.machine)
+    now = session.client.now()
+    if args.time or args.rm:
+        end = None if args.rm else now + span_of(args.time)
+        tags = leased(machine.tags, end)
+        session.client.machines.operations(machine).update(machine.id, tags=tags)
+        session.changed()
+    else:
+        end = lease_end(machine.tags)
+    if end is None:
+        return Note(f"{machine.label} has no lease.")
+    left = end - now
+    when = (
+        f"{span(left)} from now" if left > timedelta() else f"which was {span(-left)} ago: %vp reap ends it"
+    )
+    return Note(f"{machine.label} is wanted until {moment(end)}, {when}.")
+
+
+def span_of(time: str) -> timedelta:
+    """A lease's length."""
+    try:
+        return duration(time)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+
+
+@command("reap", arg("--dry-run", action="store_true", help="only say which"), YES, group=GROUP)
+def reap(session: Session, args: Namespace) -> Any:
+    """End the machines whose lease is over, after a yes. Everything on their disks is lost."""
+    machines = ended_leases(session.machines(), session.client.now())
+    if not machines:
+        return Note("No lease is over.")
+    if args.dry_run:
+        return Note(overdue(machines))
+    confirm(session, f"{overdue(machines)} End them? Everything on their disks is lost.", yes=args.yes)
+    now = session.client.now()
+    ended = session.client.machines.end_if(machines, lambda one: bool(ended_leases([one], now)))
+    session.changed()
+    names = ", ".join(machine.label for machine in ended) or "nothing: the leases were renewed meanwhile"
+    return Note(f"Ended {names}.")
+
+
+def point_out(session: Session) -> None:
+    """Say which leases are over, if any. Nobody has asked, so no failure is told and no keyring is opened."""
+    with suppress(VoltageParkError):
+        if key_from_environment() and (machines := ended_leases(session.machines(), session.client.now())):
+            say(f"{overdue(machines)} %vp reap ends what is not wanted any more, %vp lease NAME 1d keeps it.")
+
+
+def overdue(machines: Sequence[Machine]) -> str:
+    """The machines whose lease is over, in words."""
+    daily = sum((24 * one.rate_hourly for one in machines if one.rate_hourly is not None), start=Decimal(0))
+    names = ", ".join(f"{one.label} ({rate(one.rate_hourly)})" for one in machines)
+    verb = "The lease is over for" if len(machines) == 1 else "The leases are over for"
+    return f"{verb} {names}: {cents(daily)} a day."
