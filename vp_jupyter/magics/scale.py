@@ -132,7 +132,7 @@ def torchrun(session: Session, args: Namespace) -> Any:
     first = targets[0]
     if len(targets) > 1 and first.private is None:
         raise Conflict(f"The service names no private address for the nodes of {machine.label}.")
-    words = ["torchrun", f"--nproc-per-node={max(machine.gpus // len(targets), 1)}"]
+    words = ["torchrun", f"--nproc-per-node={max((machine.gpus or 0) // len(targets), 1)}"]
     if len(targets) == 1:
         words.append("--standalone")
     else:
