@@ -162,7 +162,7 @@ def service(ada):
 
     source = f"echo hello > index.html; exec python3 -m http.server {port} --bind 127.0.0.1"
     program = Program(ada, source, heard=lambda *_: None)
-    until(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+    until(lambda: output(ada, f"exec 3<>/dev/tcp/127.0.0.1/{port}")[0] == 0)
     yield port
     program.close()
 

@@ -15,7 +15,7 @@ from .failures import last_line
 from .kept import Kept
 from .links import Link
 from .remote import Program, close_all, output
-from .tunnels import LOOPBACK, Tunnel, free_ports
+from .tunnels import LOOPBACK, Tunnel, free_ports, shares_loopback
 
 _PATIENCE = 60.0  # seconds for a scheduler, and then for all workers
 
@@ -127,11 +127,11 @@ class Cluster:
         Gives the address at which each node serves, and where on this computer scheduler and dashboard are.
         """
         targets = [node.link.target for node in self.nodes]
-        private = [target.private for target in targets if target.private]
-        if all(target.on_this_computer for target in targets):
+        if all(shares_loopback(node.link) for node in self.nodes):
             return [LOOPBACK] * len(targets), scheduler, dashboard
-        ssh = self.nodes[0].link.ssh
+        private = [target.private for target in targets if target.private and not target.on_this_computer]
         if one_rental and len(private) == len(targets):
+            ssh = self.nodes[0].link.ssh
             tunnels = [
                 Tunnel(ssh, targets[0], scheduler, to=private[0]),
                 Tunnel(ssh, targets[0], dashboard, to=LOOPBACK),

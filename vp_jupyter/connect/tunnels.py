@@ -7,6 +7,8 @@ import socket
 import sys
 
 from .kept import Kept
+from .links import Link
+from .remote import output
 from .ssh import Ssh
 from .target import Target
 
@@ -25,7 +27,7 @@ class Tunnel:
     ) -> None:
         self.target = target
         self.port = port
-        # A machine on this computer has the same loopback: the tunnel would lead to itself.
+        # A machine on this computer may have the same loopback: the tunnel would lead to itself.
         self.local_port = local_port or free_port(0 if target.on_this_computer else port)
         self._kept = Kept(
             ssh,
@@ -44,6 +46,15 @@ class Tunnel:
     def close(self) -> None:
         """End it."""
         self._kept.close()
+
+
+def shares_loopback(link: Link) -> bool:
+    """Whether a machine's loopback is this computer's, as of a sandbox's machine that is not confined."""
+    if not link.target.on_this_computer:
+        return False
+    with socket.create_server((LOOPBACK, 0)) as here:
+        status, _, _ = output(link, f"exec 3<>/dev/tcp/{LOOPBACK}/{here.getsockname()[1]}")
+    return status == 0
 
 
 def free_port(wanted: int = 0) -> int:
