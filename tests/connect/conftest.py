@@ -98,6 +98,12 @@ def launch(client: Client, public: str) -> None:
 
 
 @pytest.fixture(autouse=True)
+def home(fleet):
+    """The fleet's, in place of one for each test."""
+    return fleet.home
+
+
+@pytest.fixture(autouse=True)
 def nothing_is_left():
     """Every test ends with what it has started."""
     yield

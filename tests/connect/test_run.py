@@ -80,6 +80,11 @@ def test_an_interrupt_reaches_the_cell_and_ends_what_it_started(ada):
     until(lambda: output(ada, "pgrep -f '[s]leep 987'")[0] == 1)
 
 
+def test_what_a_cell_leaves_in_the_background_stays(ada):
+    assert output(ada, "sleep 654 >/dev/null 2>&1 & echo begun")[0] == 0
+    assert output(ada, "pkill -f '[s]leep 654'")[0] == 0
+
+
 def test_a_cell_that_will_not_end_is_ended_by_the_third_interrupt(ada):
     seen = []
 

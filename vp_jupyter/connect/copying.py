@@ -43,7 +43,7 @@ def copy(
     status, words = _run(command, progress)
     if status:
         if re.search("connection|broken pipe", words, re.IGNORECASE) and link.was_lost:
-            raise lost(target, words)
+            raise lost(target)
         complaint = re.sub(r"^(\S*scp: )+", "", last_line(words))
         raise InvalidRequest(f"Nothing more was copied: {complaint or 'scp failed and says no more'}.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 from ..api.errors import ConnectionFailed
 from ..formats import plain
@@ -52,17 +53,18 @@ def failure(ssh: Ssh, target: Target, said: str) -> ConnectionFailed:
     for pattern, sentence in _MEANINGS:
         if re.search(pattern, said, re.IGNORECASE):
             return ConnectionFailed(
-                sentence.format(**target._asdict(), known_hosts=ssh.known_hosts, forward=forward)
+                sentence.format(
+                    **target._asdict(), known_hosts=shlex.quote(str(ssh.known_hosts)), forward=forward
+                )
             )
     return ConnectionFailed(f"ssh could not reach {target.label}: {last_line(said) or 'it says no more'}.")
 
 
-def lost(target: Target, said: str = "") -> ConnectionFailed:
+def lost(target: Target) -> ConnectionFailed:
     """The error for a connection that ended in the middle."""
-    more = last_line(said)
     return ConnectionFailed(
-        f"The connection to {target.label} was lost{f' ({more})' if more else ''}; what ran there was told "
-        "to end. See %vp show, then run it again."
+        f"The connection to {target.label} was lost; what ran there for it is told to end. See %vp show, "
+        "then run it again."
     )
 
 

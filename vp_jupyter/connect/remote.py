@@ -17,10 +17,10 @@ from .failures import lost
 from .links import Link
 
 # It gets the cell by its input, of any length and never as part of a command line, and then the names of
-# signals for it. When its input ends before the cell, the connection is lost or the notebook gone: the cell
-# is told so, and two seconds later ended. After an interrupt nothing that the cell has started stays; after
-# an ordinary end what it left in the background does. Job control gives the cell a process group of its own,
-# and does not make it deaf to interrupts as a plain background process is.
+# signals for it and what it has started. When its input ends before the cell, the connection is lost or the
+# notebook gone: the cell is told so, and two seconds later ended. After an interrupt nothing that the cell
+# has started stays; after an ordinary end what it left in the background does. Job control gives the cell a
+# process group of its own, and does not make it deaf to interrupts as a plain background process is.
 _RUNNER = """\
 set -m
 cell=$(mktemp "${TMPDIR:-/tmp}/vp-cell-XXXXXX") || exit 125
@@ -121,7 +121,7 @@ class Program:
             self._input.put(None)
             for thread in self._threads:
                 thread.join()
-            failed = lost(self.link.target, self._tail) if status == 255 and self.link.was_lost else None
+            failed = lost(self.link.target) if status == 255 and self.link.was_lost else None
             self._outcome = Outcome(status, failed)
         return self._outcome
 
@@ -192,7 +192,8 @@ def run(
                 else:
                     streams -= 1
             except queue.Empty:
-                continue
+                if not any(program.runs for program in programs):
+                    break  # an interrupt has swallowed the end of a stream
             except KeyboardInterrupt:
                 if interrupts == len(_SIGNALS):
                     raise
