@@ -1,5 +1,8 @@
 """From a machine's record to a connection."""
 
-from .ssh import ssh_command
+from .failures import failure
+from .links import Link, Links
+from .ssh import Ssh
+from .target import Target, target, targets
 
-__all__ = ["ssh_command"]
+__all__ = ["Link", "Links", "Ssh", "Target", "failure", "target", "targets"]

@@ -34,6 +34,10 @@ class VP(Magics):
     """Voltage Park in this notebook; the settings are set with ``%config VP.name = value``."""
 
     ssh_user = Unicode("user", help="Login on VMs, which the service does not name.").tag(config=True)
+    ssh_key = Unicode("", help="Private key for machines (default: ssh's own choice).").tag(config=True)
+    remote_python = Unicode(
+        "python3", help="Python on machines: a name or a path; ~/ is the home there."
+    ).tag(config=True)
     confirm = Bool(True, help="Ask before money is spent or data destroyed.").tag(config=True)
     default_key = Unicode(
         "all", help="SSH keys that a launch gets: a name, a file, `all` or `none`; several with commas."

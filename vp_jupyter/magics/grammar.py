@@ -39,6 +39,7 @@ class Command(NamedTuple):
     run: Run
     arguments: tuple[Argument, ...]
     takes_cell: bool
+    takes_rest: bool
 
     @property
     def summary(self) -> str:
@@ -59,15 +60,18 @@ MACHINE = arg("machine", live="machines", help="name, id, or a unique beginning 
 MACHINES = arg("machines", nargs="+", metavar="machine", live="machines", help="names or ids")
 
 
-def command(name: str, *arguments: Argument, group: str, takes_cell: bool = False) -> Callable[[Run], Run]:
+def command(
+    name: str, *arguments: Argument, group: str, takes_cell: bool = False, takes_rest: bool = False
+) -> Callable[[Run], Run]:
     """Make a function of (session, arguments) the sub-command `name`; its docstring is the help.
 
-    With `takes_cell` it also works as %%vp: the body is then `arguments.cell`, which is None otherwise.
+    With `takes_cell` it also works as %%vp: the body is then `arguments.cell`, which is None otherwise. With
+    `takes_rest` it takes words after ``--`` as they are: `arguments.rest`.
     """
 
     def register(run: Run) -> Run:
         words = tuple(name.split())
-        COMMANDS[words] = Command(words, group, run, arguments, takes_cell)
+        COMMANDS[words] = Command(words, group, run, arguments, takes_cell, takes_rest)
         return run
 
     return register
@@ -121,10 +125,14 @@ def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
     words = [word for word in words if word != "--debug"]
     if words and not words[0].startswith("-") and (words[0],) not in COMMANDS:
         raise Refused(f"There is no command {words[0]!r}. {_nearest(words[0])}See %vp help.")
-    arguments, rest = parser.parse_known_args([*options, *(words or ["help"])])
-    if rest:
+    end = words.index("--") if "--" in words else len(words)
+    arguments, strange = parser.parse_known_args([*options, *(words[:end] or ["help"])])
+    arguments.rest = words[end + 1 :]
+    if not arguments.command.takes_rest:
+        strange += words[end:]
+    if strange:
         name = " ".join(arguments.command.words)
-        raise Refused(f"%vp {name} does not take {' '.join(rest)!r}.\n{arguments.usage().strip()}")
+        raise Refused(f"%vp {name} does not take {' '.join(strange)!r}.\n{arguments.usage().strip()}")
     return arguments
 
 

@@ -18,10 +18,11 @@ from ..formats import burn_rate, cents, plain, rate, span
 from ..views import Card, Note
 from . import keys, storage
 from .budget import standing, warning
+from .connect import ssh_cell
 from .dialogue import confirm, offer_cell, say, show
 from .grammar import YES, Refused, arg, command
 from .leases import span_of
-from .machines import card, ssh_cell, until_running
+from .machines import card, until_running
 from .market import chosen_offer
 from .session import Session
 

@@ -1,4 +1,4 @@
-"""Commands about machines that are there: ls, show, wait, start, stop, reboot, rename, tag, rm, ssh, …"""
+"""Commands about machines that are there: ls, show, wait, start, stop, reboot, rename, tag, rm, …"""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from typing import Any
 import pandas as pd
 
 from .. import tables
-from ..api import Conflict, Machine, VoltageParkError, together
+from ..api import Machine, VoltageParkError, together
 from ..api.naming import pick
 from ..api.records import Rental, VirtualMachine
-from ..connect import ssh_command
 from ..costs import lease_end, quote
 from ..formats import burn_rate, cents, missing, moment, number, rate, short_id, span, text, usd
 from ..views import Card, Column, Note, Table
-from .dialogue import Progress, confirm, offer_cell
+from .dialogue import Progress, confirm
 from .grammar import MACHINE, MACHINES, YES, Refused, arg, command
 from .session import Session
 
@@ -270,27 +269,6 @@ def remove(session: Session, args: Namespace) -> Any:
     confirm(session, f"End {each}? Everything on the disks is lost.", yes=args.yes)
     _each(session, machines, "ended", lambda one: session.client.machines.operations(one).delete(one.id))
     return Note(f"Ended {_named(machines)}: {rate(total_rate(machines))} less.")
-
-
-@command(
-    "ssh",
-    MACHINE,
-    arg("--node", type=int, default=0, help="which node of a rental, from 0"),
-    arg("--user", help="login (default: the rental's own, VP.ssh_user for VMs)"),
-    group=GROUP,
-)
-def ssh(session: Session, args: Namespace) -> Any:
-    """Put a cell below with the ssh line for a machine, ready to run."""
-    offer_cell(ssh_cell(session, session.machine(args.machine), node=args.node, user=args.user))
-    return None
-
-
-def ssh_cell(session: Session, machine: Machine, *, node: int = 0, user: str | None = None) -> str:
-    """The source of a cell that reaches a machine; IPython's ``!`` would expand ``$`` and braces."""
-    line = ssh_command(machine, user=user or session.settings.ssh_user, node=node, command="nvidia-smi")
-    if any(sign in line for sign in "${}"):
-        raise Conflict(f"The ssh line for {machine.label} holds signs that a notebook would change.")
-    return f"!{line}"
 
 
 @command(

@@ -13,6 +13,7 @@ from . import (
     CommandFailed,
     account,
     billing,
+    connect,
     grammar,
     keys,
     launch,
@@ -20,6 +21,8 @@ from . import (
     machines,
     market,
     planning,
+    remote,
+    scale,
     storage,
 )
 from .grammar import Finished, Refused
@@ -30,6 +33,9 @@ FAMILIES = (
     market,
     launch,
     machines,
+    connect,
+    remote,
+    scale,
     leases,
     keys,
     storage,

@@ -16,6 +16,7 @@ from ..api import Client, Machine, Secret, key_from_environment, together
 from ..api.address import DEFAULT_BASE_URL, checked_base_url, is_loopback
 from ..api.naming import pick
 from ..api.records import Volume
+from .reach import Reach
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,11 +36,19 @@ class Session:
     def __init__(self, settings: VP) -> None:
         self.settings = settings
         self.sandbox: Sandbox | None = None
+        self.reach = Reach(settings)
         self._client: Client | None = None
         self._one_at_a_time = threading.Lock()
         self._login: Secret | None = None
         self._listed: dict[str, tuple[float, Sequence[Any]]] = {}
         self._known: dict[str, Machine | Volume] = {}  # what was seen, even if it has ended since
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The notebook's variables."""
+        assert self.settings.shell is not None
+        variables: dict[str, Any] = self.settings.shell.user_ns
+        return variables
 
     # --- the service ---
 
@@ -83,6 +92,7 @@ class Session:
 
     def enter(self, sandbox: Sandbox | None) -> None:
         """Talk to a sandbox from now on, or (None) to the service again; the sandbox before it ends."""
+        self.reach.close()  # its machines are another service's
         before, self.sandbox = self.sandbox, sandbox
         self._reset()
         if before is not None:
