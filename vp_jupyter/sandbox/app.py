@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -47,9 +48,9 @@ def create_api(cloud: Cloud) -> FastAPI:
     return api
 
 
-def create_app(cloud: Cloud) -> Door:
-    """What the server serves: the API behind its door."""
-    return Door(create_api(cloud), cloud.now)
+def create_app(cloud: Cloud, settle: Callable[[], None] = lambda: None) -> Door:
+    """What the server serves: the API behind its door. `settle` makes the machines follow the cloud."""
+    return Door(create_api(cloud), cloud.now, settle)
 
 
 def _json(status: int, content: Any) -> Response:

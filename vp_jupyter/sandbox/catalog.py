@@ -5,6 +5,7 @@ gives about availability is computed from it. The recorded ids and rates are tho
 """
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
@@ -104,6 +105,7 @@ class Hostnode:
     let: int  # GPUs other tenants hold
     leases: dict[UUID, int] = field(default_factory=dict)  # GPUs by virtual machine
     forwarded: set[int] = field(default_factory=set)
+    usable: Callable[[int], bool] = lambda port: True  # whether the computer underneath has it to give
 
     @property
     def free_gpus(self) -> int:
@@ -115,12 +117,10 @@ class Hostnode:
 
     def forward(self, port: int | None = None) -> int:
         """Take this external port, or the lowest that is free."""
-        free = self.available_ports
-        if port is None and not free:
-            raise Conflict("No port is free on this hostnode.")
-        if port is not None and port not in free:
-            raise Conflict(f"Port {port} is taken.")
-        chosen = free[0] if port is None else port
+        wanted = self.available_ports if port is None else {port}.intersection(self.available_ports)
+        chosen = next(filter(self.usable, wanted), None)
+        if chosen is None:
+            raise Conflict("No port is free on this hostnode." if port is None else f"Port {port} is taken.")
         self.forwarded.add(chosen)
         return chosen
 

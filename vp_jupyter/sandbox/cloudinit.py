@@ -1,4 +1,4 @@
-"""Checks of cloud-init scripts, as text and as the object a deploy carries. Nothing is ever executed.
+"""Checks of cloud-init scripts, as text and as the object a deploy carries. Nothing is executed here.
 
 A script comes from outside, so every step is bounded: the length of the text, its nesting, what a
 compressed file may grow to, and the time the shell gets to look at a command's syntax.
@@ -147,32 +147,35 @@ def _file_details(file: Mapping[str, Any], at: Path) -> None:
         return
     if not isinstance(encoding, str) or encoding.lower() not in _ENCODINGS:
         raise _Fault((*at, "encoding"), f"unknown: one of {', '.join(_ENCODINGS)}")
-    reason = _decodes(content or "", encoding.lower())
-    if reason:
-        raise _Fault((*at, "content"), reason)
+    try:
+        decoded(content or "", encoding.lower())
+    except ValueError as undecodable:
+        raise _Fault((*at, "content"), str(undecodable)) from None
 
 
-def _decodes(content: str | bytes, encoding: str) -> str | None:
-    """Why the content is not what its encoding says, if so."""
+def decoded(content: str | bytes, encoding: str) -> bytes:
+    """What a file of that encoding holds; ValueError, with the reason, where it is something else."""
     raw = content if isinstance(content, bytes) else content.encode(errors="surrogatepass")
     if "b64" in encoding or "base64" in encoding:
         try:
             raw = base64.b64decode(b"".join(raw.split()), validate=True)
         except binascii.Error:
-            return f"is not base64, but the encoding says {encoding}"
-    if encoding.startswith("gz") and raw:
-        unpack, grown = zlib.decompressobj(wbits=31), 0
-        try:
-            while not unpack.eof:
-                piece = unpack.decompress(raw, 1024**2)
-                raw, grown = unpack.unconsumed_tail, grown + len(piece)
-                if grown > _LARGEST_FILE:
-                    return f"unpacks to more than {_LARGEST_FILE} bytes"
-                if not piece and not raw and not unpack.eof:
-                    return "is cut off: the gzip data has no end"
-        except zlib.error:
-            return f"is not gzip, but the encoding says {encoding}"
-    return None
+            raise ValueError(f"is not base64, but the encoding says {encoding}") from None
+    if not encoding.startswith("gz") or not raw:
+        return raw
+    unpack, pieces, grown = zlib.decompressobj(wbits=31), list[bytes](), 0
+    try:
+        while not unpack.eof:
+            piece = unpack.decompress(raw, 1024**2)
+            pieces.append(piece)
+            raw, grown = unpack.unconsumed_tail, grown + len(piece)
+            if grown > _LARGEST_FILE:
+                raise ValueError(f"unpacks to more than {_LARGEST_FILE} bytes")
+            if not piece and not raw and not unpack.eof:
+                raise ValueError("is cut off: the gzip data has no end")
+    except zlib.error:
+        raise ValueError(f"is not gzip, but the encoding says {encoding}") from None
+    return b"".join(pieces)
 
 
 def _commands(commands: list[Any]) -> None:

@@ -1,7 +1,8 @@
 """The door of the sandbox: what is settled before the application sees a request.
 
 It turns away foreign Host headers (a web page that rebinds its own name to 127.0.0.1 must not reach the
-API), keeps bodies small, and stamps every answer with the simulated time, which clients take from `Date`.
+API), keeps bodies small, stamps every answer with the simulated time, which clients take from `Date`, and
+lets the machines catch up with the cloud before anything is said of them and before it is heard.
 """
 
 import json
@@ -18,9 +19,10 @@ _OWN_HOST = re.compile(rb"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]*)?", re.IGNORE
 
 
 class Door:
-    def __init__(self, app: ASGIApp, now: Callable[[], datetime]) -> None:
+    def __init__(self, app: ASGIApp, now: Callable[[], datetime], settle: Callable[[], None]) -> None:
         self._app = app
         self._now = now
+        self._settle = settle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # there is no lifespan to run, and no websocket to open
@@ -28,6 +30,7 @@ class Door:
 
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._settle()
                 date = format_datetime(self._now(), usegmt=True).encode()
                 headers = [*message.get("headers", ()), (b"date", date), (b"server", b"voltage-park-sandbox")]
                 message = {**message, "headers": headers}
@@ -41,6 +44,7 @@ class Door:
             return  # half a request is no request, and nobody is there to hear an answer
         if body is None:
             return await _refuse(stamped, 413, f"The body is larger than {LARGEST_BODY} bytes.")
+        self._settle()
         await self._app(scope, _replay(body, receive), stamped)
 
 

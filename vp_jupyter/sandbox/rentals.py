@@ -1,10 +1,10 @@
 """Bare-metal rentals: whole nodes of one network, together with their Kubernetes cluster."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from vp_jupyter.sandbox.catalog import GPUS_PER_NODE, Location, Network, Node
@@ -29,6 +29,8 @@ class Rental:
     authorized_keys: tuple[str, ...]
     tags: list[str]
     sub_order: str | None = None
+    cloud_init: Mapping[str, Any] | None = None
+    username: str = "ubuntu"
     volume_id: UUID | None = None  # the one place that knows what is attached to what
     power: Literal["Running", "Stopped"] = "Running"
 
@@ -68,6 +70,7 @@ class Rentals:
         network: Network,
         *,
         authorized_keys: tuple[str, ...] = (),
+        cloud_init: Mapping[str, Any] | None = None,
         tags: Sequence[str] = (),
         sub_order: str | None = None,
         volume_id: UUID | None = None,
@@ -99,6 +102,7 @@ class Rentals:
             authorized_keys=authorized_keys,
             tags=list(tags),
             sub_order=sub_order,
+            cloud_init=cloud_init,
             volume_id=volume_id,
         )
         for node in rental.nodes:

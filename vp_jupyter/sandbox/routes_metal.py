@@ -21,6 +21,7 @@ async def launch_rental(cloud: State, body: bodies.DeployRental) -> answers.Rent
         body.gpu_count,
         body.network_type,
         authorized_keys=keys,
+        cloud_init=None if body.cloudinit_script is None else body.cloudinit_script.script(),
         tags=body.tags or (),
         sub_order=body.sub_order,
         volume_id=cloud.volumes.deployable(body.storage_id),

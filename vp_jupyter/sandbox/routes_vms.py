@@ -19,6 +19,8 @@ async def launch_vm(cloud: State, body: bodies.DeployVM) -> answers.VMLaunched:
         body.name,
         location=cloud.deploy_location(body.location_id),
         authorized_keys=cloud.keys.authorize(body.key_selection(), body.ssh_keys or ()),
+        password=body.password,
+        cloud_init=None if body.cloud_init is None else body.cloud_init.script(),
         tags=body.tags or (),
     )
     return answers.VMLaunched(vm_id=vm.id)

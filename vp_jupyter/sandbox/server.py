@@ -1,6 +1,7 @@
 """`Sandbox`: a cloud served on loopback, from a thread of its own."""
 
 import asyncio
+import atexit
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ from vp_jupyter.sandbox.app import PREFIX, create_app
 from vp_jupyter.sandbox.clock import Clock
 from vp_jupyter.sandbox.cloud import Cloud
 from vp_jupyter.sandbox.history import seeded_cloud
+from vp_jupyter.sandbox.machines import Fleet
 
 
 class Sandbox:
@@ -37,15 +39,18 @@ class Sandbox:
         months: int = 6,
         now: datetime | None = None,
         api_key: str | None = None,
+        unconfined_machines: bool = False,
     ) -> None:
         if not 0 <= months <= 36:
             raise ValueError("months, the length of the past, is 0 to 36.")
         self._clock = Clock(datetime.now(UTC) if now is None else now, time_scale)
         self.cloud: Cloud = seeded_cloud(seed, self._clock, months, api_key)
+        self._fleet = Fleet(self.cloud, unconfined=unconfined_machines)
         self._wanted_port = port
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def api_key(self) -> str:
@@ -57,10 +62,17 @@ class Sandbox:
             raise RuntimeError("The sandbox has no address before it is started.")
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}{PREFIX}"
 
+    @property
+    def remarks(self) -> list[str]:
+        """What this computer does not let the machines do: a sentence each."""
+        return self._fleet.remarks()
+
     def advance(self, by: timedelta) -> None:
         """Move the simulated clock: machines come up, and the bill grows."""
         with self.cloud.lock:
             self._clock.advance(by)
+        if self._loop is not None:
+            asyncio.run_coroutine_threadsafe(self._settled(), self._loop).result()
 
     def start(self) -> Self:
         """Serve; returns when it answers."""
@@ -70,7 +82,7 @@ class Sandbox:
         self._socket = _bound(self._wanted_port)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                create_app(self.cloud),
+                create_app(self.cloud, self._fleet.settle),
                 loop="asyncio",
                 http="h11",
                 ws="none",
@@ -86,6 +98,7 @@ class Sandbox:
         )
         self._thread = threading.Thread(target=self._serve, name="vp-sandbox", daemon=True)
         self._thread.start()
+        atexit.register(self.stop)
         while not self._server.started:
             if not self._thread.is_alive():
                 self.stop()
@@ -94,7 +107,8 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """End the server, its thread and its socket; the state stays."""
+        """End the server, its thread and its socket, and the machines with their disks; the state stays."""
+        atexit.unregister(self.stop)
         if self._server is not None:
             self._server.should_exit = True
         if self._thread is not None:
@@ -122,12 +136,21 @@ class Sandbox:
     async def _serve_until_told(self) -> None:
         assert self._server is not None
         assert self._socket is not None
-        await self._server.serve(sockets=[self._socket])
+        self._loop = asyncio.get_running_loop()
+        self._fleet.open()
+        try:
+            await self._server.serve(sockets=[self._socket])
+        finally:
+            self._loop = None
+            await self._fleet.close()
         for connection in [*self._server.server_state.connections]:
             # A client that sits on half a request would keep its socket.
             if connection.transport is not None:
                 connection.transport.abort()
         await asyncio.sleep(0)
+
+    async def _settled(self) -> None:
+        self._fleet.settle()
 
 
 def _bound(port: int) -> socket.socket:

@@ -149,7 +149,7 @@ def rental(one: Rental, now: datetime) -> answers.RentalOut:
         shown |= {
             "node_count": len(one.nodes),
             "specs_per_node": _NODE_SPECS,
-            "username": "ubuntu",
+            "username": one.username,
             "node_networking": [
                 answers.NodeAddress(public_ip=node.public_ip, private_ip=node.private_ip)
                 for node in one.nodes

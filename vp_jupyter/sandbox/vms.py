@@ -1,10 +1,10 @@
 """Virtual machines: their states, and what each step takes from the stock and writes to the books."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from vp_jupyter.sandbox.catalog import (
@@ -54,6 +54,8 @@ class VM:
     tags: list[str] = field(default_factory=list)
     power: Power = "started"
     forwards: dict[int, int] = field(default_factory=dict)  # external port by internal port
+    password: str | None = field(default=None, repr=False)
+    cloud_init: Mapping[str, Any] | None = None
 
     @property
     def login_port(self) -> int:
@@ -100,6 +102,8 @@ class VirtualMachines:
         *,
         location: Location | None = None,
         authorized_keys: tuple[str, ...] = (),
+        password: str | None = None,
+        cloud_init: Mapping[str, Any] | None = None,
         tags: Sequence[str] = (),
     ) -> VM:
         world = self._world
@@ -122,6 +126,8 @@ class VirtualMachines:
             disk=world.bill("storage_block", id, preset.storage_rate),
             compute=None,
             tags=list(tags),
+            password=password,
+            cloud_init=cloud_init,
         )
         vm.forwards[vm.login_port] = hostnode.forward()
         self._power_up(vm)
