@@ -47,6 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             default=time_scale,
             help=f"simulated seconds in a second (default {time_scale:g})",
         )
+        command.add_argument(
+            "--unconfined-machines",
+            action="store_true",
+            help="let commands on the sandbox's machines run as you do where they cannot be confined",
+        )
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))
@@ -61,7 +66,13 @@ def run_sandbox(arguments: argparse.Namespace) -> int:
     """A sandbox in the foreground."""
     from .sandbox import Sandbox
 
-    with Sandbox(seed=arguments.seed, port=arguments.port, time_scale=arguments.time_scale) as sandbox:
+    with Sandbox(
+        seed=arguments.seed,
+        port=arguments.port,
+        time_scale=arguments.time_scale,
+        unconfined_machines=arguments.unconfined_machines,
+    ) as sandbox:
+        _remark(sandbox.remarks)
         print(f"export VP_BASE_URL={sandbox.base_url}")
         print(f"export VP_API_KEY={sandbox.api_key}", flush=True)
         _until_stopped()
@@ -76,7 +87,12 @@ def run_demo(arguments: argparse.Namespace) -> int:
         work = Path(folder)
         for notebook in notebooks():
             shutil.copy(notebook, work)
-        with Sandbox(seed=arguments.seed, time_scale=arguments.time_scale) as sandbox:
+        with Sandbox(
+            seed=arguments.seed,
+            time_scale=arguments.time_scale,
+            unconfined_machines=arguments.unconfined_machines,
+        ) as sandbox:
+            _remark(sandbox.remarks)
             port, token = arguments.port or _free_port(), secrets.token_urlsafe(18)
             lab = subprocess.Popen(  # noqa: S603
                 [
@@ -141,6 +157,12 @@ def _without_keys(environment: os._Environ[str]) -> dict[str, str]:
     from .api import KEY_VARIABLES
 
     return {name: value for name, value in environment.items() if name not in KEY_VARIABLES}
+
+
+def _remark(sentences: Sequence[str]) -> None:
+    """Say what this computer does not let the sandbox do; the shell that takes our output is not to read it."""
+    for sentence in sentences:
+        print(f"vp-jupyter: {sentence}", file=sys.stderr, flush=True)
 
 
 def _free_port() -> int:

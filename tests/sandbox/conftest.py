@@ -1,11 +1,18 @@
-"""A sandbox whose clock stands still until a test moves it, and a plain HTTP client on it."""
+"""A sandbox whose clock stands still until a test moves it, a plain HTTP client on it, and ways to its machines."""
 
-from datetime import UTC, datetime
+import shutil
+import socket
+import subprocess
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
 
 from vp_jupyter.sandbox import Sandbox
+from vp_jupyter.sandbox.machines import confinement
 
 NOW = datetime(2026, 8, 20, 12, tzinfo=UTC)
 ONE_GPU = "c6fd6253-cbb6-4ea8-a20c-47644b431f1c"  # the recorded presets and location of the live service
@@ -50,3 +57,131 @@ def rent(api):
         return api.get(f"/bare-metal/{answer.json()['rental_id']}").json()
 
     return rent
+
+
+# ---- reaching machines ----
+
+LOOPBACK = "127.0.0.1"
+
+
+class Key(NamedTuple):
+    """A key pair: the file of the private one, and the public one as the API takes it."""
+
+    path: Path
+    public: str
+
+
+class Place(NamedTuple):
+    """Where a machine is to answer ssh, and its login."""
+
+    host: str
+    port: int
+    login: str
+
+    def refuses(self):
+        with socket.socket() as probe:
+            return probe.connect_ex((self.host, self.port)) != 0
+
+
+def vm_place(vm):
+    port = next(one["external_port"] for one in vm["port_forwards"] if one["internal_port"] == 22)
+    return Place(vm["public_ip"], port, "user")
+
+
+def until(is_so, patience=60.0):
+    """Wait until something is so, and fail if it never is."""
+    deadline = time.monotonic() + patience
+    while not (found := is_so()):
+        assert time.monotonic() < deadline, "it never came to be"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture(scope="session")
+def make_key(tmp_path_factory):
+    for program in ("ssh", "ssh-keygen"):
+        if shutil.which(program) is None:
+            pytest.skip(f"no {program} on this computer")
+
+    def make(name):
+        path = tmp_path_factory.mktemp("keys") / name
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", path], check=True)
+        return Key(path, path.with_suffix(".pub").read_text().strip())
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def key(make_key):
+    return make_key("mine")
+
+
+@pytest.fixture(scope="session")
+def confined():
+    """Skips where machines do not run confined, and says why."""
+    try:
+        confinement.require()
+    except confinement.Unconfinable as unable:
+        pytest.skip(f"machines cannot be confined here: {unable}")
+
+
+@pytest.fixture
+def reach(key, tmp_path):
+    """The command line of a program of OpenSSH for a place, with host keys known for this test alone."""
+
+    def reach(place, *options, program="ssh", key=key):
+        settings = {
+            "BatchMode": "yes",
+            "StrictHostKeyChecking": "accept-new",
+            "UserKnownHostsFile": tmp_path / "known_hosts",
+            "IdentitiesOnly": "yes",
+            "IdentityFile": key.path,
+            "LogLevel": "ERROR",
+            "Port": place.port,
+        }
+        words = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+        return [program, "-F", "none", *words, *options]
+
+    return reach
+
+
+@pytest.fixture
+def ssh(reach):
+    """Run a command on a machine; gives how it ended and what it said."""
+
+    def ssh(place, command, *options, key=None, **further):
+        words = reach(place, *options, **({} if key is None else {"key": key}))
+        return subprocess.run(
+            [*words, f"{place.login}@{place.host}", command],
+            **{"capture_output": True, "text": True, "timeout": 60, "stdin": subprocess.DEVNULL} | further,
+        )
+
+    return ssh
+
+
+@pytest.fixture
+def boot(sandbox, launch, api, key):
+    """Launch a VM that takes our key, let it come up, and give where it answers."""
+
+    def boot(**body):
+        vm = launch(**{"ssh_keys": [key.public]} | body)
+        sandbox.advance(timedelta(minutes=1))
+        return vm["id"], vm_place(api.get(f"/virtual-machines/{vm['id']}").json())
+
+    return boot
+
+
+@pytest.fixture
+def boot_nodes(sandbox, rent, api, key):
+    """The same for the nodes of a rental."""
+
+    def boot(gpu_count=8, **body):
+        rental = rent(gpu_count, **{"ssh_keys": [key.public]} | body)
+        sandbox.advance(timedelta(minutes=10))
+        up = api.get(f"/bare-metal/{rental['id']}").json()
+        hosts = [node["public_ip"] for node in up["node_networking"]]
+        if any("bare-metal" in remark for remark in sandbox.remarks):
+            pytest.skip(" ".join(sandbox.remarks))
+        return rental["id"], [Place(host, 22, up["username"]) for host in hosts]
+
+    return boot

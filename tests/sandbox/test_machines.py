@@ -1,6 +1,7 @@
 """Virtual machines and rentals: their lives, the stock they take, and what is refused."""
 
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from uuid import UUID
 
 import pytest
@@ -140,7 +141,7 @@ def test_ports_are_forwarded_and_taken_back(api, launch):
     assert api.post(path, json={"internal_port": 9999, "external_port": free[5]}).status_code == 409
     assert api.post(path, json={"internal_port": 8888}).status_code == 409
     assert api.post(path, json={"internal_port": 9999, "external_port": 80}).status_code == 400
-    assert api.post(path, json={"internal_port": 6006}).json()["external_port"] == free[0]
+    assert api.post(path, json={"internal_port": 6006}).json()["external_port"] in {*free} - {free[5]}
     assert api.delete(path, params={"internal_port": 4040}).status_code == 404
     assert api.delete(path, params={"internal_port": 6006}).status_code == 204
     assert api.request("DELETE", path, json={"internal_port": 8888}).status_code == 204
@@ -174,7 +175,8 @@ def test_a_rental_is_pending_without_its_node_fields_and_runs_within_ten_minutes
         "39.840000",
     )
     publics = [node["public_ip"] for node in up["node_networking"]]
-    assert all(ip.startswith("127.20.") for ip in publics)
+    nowhere = ip_network("192.0.2.0/24")  # where the nodes are that this computer cannot answer for
+    assert all(ip_address(ip).is_loopback or ip_address(ip) in nowhere for ip in publics)
     assert len(set(publics)) == 2
 
 

@@ -77,6 +77,11 @@ def whoami(session: Session, args: Namespace) -> Any:
     arg("--seed", type=int, default=7, help="which cloud: its machines, names and history (default 7)"),
     arg("--time-scale", type=float, default=60.0, help="simulated seconds in a second (default 60)"),
     arg("--new", action="store_true", help="start one even where this notebook already has one"),
+    arg(
+        "--unconfined-machines",
+        action="store_true",
+        help="let commands on its machines run as you do where they cannot be confined",
+    ),
     arg("--stop", action="store_true", help="end it and talk to the service again"),
     group=GROUP,
 )
@@ -105,12 +110,14 @@ def sandbox(session: Session, args: Namespace) -> Any:
         from ..sandbox import Sandbox
     except ImportError as error:
         raise Refused(str(error)) from None
-    started = Sandbox(seed=args.seed, time_scale=args.time_scale)
+    started = Sandbox(
+        seed=args.seed, time_scale=args.time_scale, unconfined_machines=args.unconfined_machines
+    )
     started.start()
     session.enter(started)
     return Note(
         f"A sandbox is running at {started.base_url}, and this notebook uses it: nothing here costs money. "
-        f"An hour passes there in {3600 / args.time_scale:,.0f} s."
+        + " ".join([f"An hour passes there in {3600 / args.time_scale:,.0f} s.", *started.remarks])
     )
 
 

@@ -105,6 +105,7 @@ class Machine:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._tasks: set[asyncio.Task[None]] = set()
+        self._groups: set[int] = set()
         self._options: dict[str, Any] = {
             "server_factory": lambda: Login(settings),
             "server_host_keys": [asyncssh.import_private_key(settings["host_key"])],
@@ -139,6 +140,9 @@ class Machine:
         loop.add_reader(control, arrived)
         control.send(b"+")  # up
         await gone.wait()
+        for group in self._groups:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
 
     def _keep(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
@@ -172,24 +176,34 @@ class Machine:
         environment = settings["environment"] | {
             name: value for name, value in process.env.items() if name == "LANG" or name.startswith("LC_")
         }
-        argv = [environment["SHELL"], *(("-c", command) if command is not None else ("-l",))]
-        if process.term_type is not None:
-            environment["TERM"] = process.term_type
-            status = await self._on_terminal(process, argv, environment)
+        if process.term_type is None:
+            ours, theirs = _pipes()
         else:
-            pipe = asyncio.subprocess.PIPE
+            environment["TERM"] = process.term_type
+            ours, theirs = _terminal(*process.term_size)
+            if command is None:
+                with suppress(OSError), Path(settings["motd"]).open("rb") as motd:
+                    process.stdout.write(motd.read().replace(b"\n", b"\r\n"))
+        try:
             child = await asyncio.create_subprocess_exec(
-                *argv,
+                *(environment["SHELL"], *(("-c", command) if command is not None else ("-l",))),
                 env=environment,
                 cwd=settings["home"],
-                stdin=pipe,
-                stdout=pipe,
-                stderr=pipe,
+                stdin=theirs[0],
+                stdout=theirs[1],
+                stderr=theirs[2],
                 start_new_session=True,
+                preexec_fn=_control if process.term_type is not None else None,
             )
-            process.set_redirect_pid(child.pid)
-            await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
-            status = await child.wait()
+        finally:
+            for fd in {*theirs}:
+                os.close(fd)
+        self._groups.add(child.pid)
+        process.set_redirect_pid(child.pid)
+        # Plain descriptors: asyncio's streams are read twice by asyncssh when it pauses and goes on at once.
+        await process.redirect(**ours)
+        status = await child.wait()
+        self._groups.discard(child.pid)
         with suppress(OSError, asyncssh.Error):  # whoever asked has gone
             await process.stdout.drain()
             await process.stderr.drain()
@@ -198,31 +212,23 @@ class Machine:
             else:
                 process.exit(status)
 
-    async def _on_terminal(
-        self, process: asyncssh.SSHServerProcess[bytes], argv: list[str], environment: dict[str, str]
-    ) -> int:
-        outer, inner = os.openpty()
-        columns, rows, width, height = process.term_size
-        fcntl.ioctl(outer, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, width, height))
-        if process.command is None:
-            with suppress(OSError), Path(self._settings["motd"]).open("rb") as motd:
-                process.stdout.write(motd.read().replace(b"\n", b"\r\n"))
-        try:
-            child = await asyncio.create_subprocess_exec(
-                *argv,
-                env=environment,
-                cwd=self._settings["home"],
-                stdin=inner,
-                stdout=inner,
-                stderr=inner,
-                start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            )
-        finally:
-            os.close(inner)
-        process.set_redirect_pid(child.pid)
-        await process.redirect(stdin=os.dup(outer), stdout=outer)
-        return await child.wait()
+
+def _pipes() -> tuple[dict[str, int], list[int]]:
+    """What goes to and comes from a program: our ends, and its own."""
+    (stdin, ours), (out, stdout), (err, stderr) = (os.pipe() for _ in range(3))
+    return {"stdin": ours, "stdout": out, "stderr": err}, [stdin, stdout, stderr]
+
+
+def _terminal(columns: int, rows: int, width: int, height: int) -> tuple[dict[str, int], list[int]]:
+    """The same through a terminal of that size."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, width, height))
+    return {"stdin": os.dup(ours), "stdout": ours}, [theirs] * 3
+
+
+def _control() -> None:
+    """Take the terminal on stdin as one's own, whose interrupts one gets."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 async def _join(connection: socket.socket, port: int) -> None:
