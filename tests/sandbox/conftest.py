@@ -140,7 +140,7 @@ def reach(key, tmp_path):
             "Port": place.port,
         }
         words = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-        return [program, "-F", "none", *words, *options]
+        return [program, "-F", "none", *options, *words]  # ssh takes the first value that it is given
 
     return reach
 
