@@ -157,3 +157,15 @@ def test_no_answer_of_the_kernel_holds_the_key(notebook, sandbox):
     for line in ("%vp whoami", "%vp ls", "%vp --debug show nonesuch", "%config VP", "get_ipython().user_ns"):
         reply = notebook.run(line)
         assert sandbox.api_key not in reply.text + reply.error, line
+
+
+def test_a_lease_that_is_over_is_pointed_out_when_the_extension_is_loaded(sandbox, client, tmp_path):
+    preset = next(offer for offer in client.offers() if offer.kind == "vm" and not offer.sold_out)
+    client.vms.launch(preset.id, "forgotten", tags=["until:2026-01-01T00:00Z"])
+    with opened(sandbox, tmp_path) as notebook:
+        said, deadline = "", time.monotonic() + PATIENCE
+        while "forgotten" not in said:
+            assert time.monotonic() < deadline
+            content = notebook.client.get_iopub_msg(timeout=PATIENCE)["content"]
+            said += content.get("data", {}).get("text/plain", "")
+    assert "The lease is over for forgotten ($1.99/h): $47.76 a day. %vp reap ends" in said

@@ -73,7 +73,7 @@ class Billing(Resource):
             whole = first.day == 1 and (end.day == 1 or last >= self._transport.now().date())
             if whole and not kinds:
                 report = self.report(first.year, first.month)
-                end = min(end, max(start, self._transport.now()))
+                end = min(end, max(start, self._transport.answered()))
                 balances = Balances(
                     report.balance_at_period_start,
                     report.balance_delta_in_period,
@@ -81,7 +81,7 @@ class Billing(Resource):
                 )
                 return Period(start, end, report.transactions, balances)
             transactions = self.transactions(first, last, types=kinds)
-            return Period(start, min(end, max(start, self._transport.now())), transactions)
+            return Period(start, min(end, max(start, self._transport.answered())), transactions)
 
         return together(*(functools.partial(read, *days) for days in months(earliest, latest)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -70,6 +71,7 @@ class Transport:
         self._maximum: dict[str, int] = {}  # page limits that the service has taught us, by path
         self._skew = timedelta(0)
         self.knows_time = False
+        self._thread = threading.local()
         self._http = httpx.Client(
             timeout=TIMEOUT,
             limits=httpx.Limits(max_connections=4 * AT_ONCE, max_keepalive_connections=AT_ONCE),
@@ -86,6 +88,11 @@ class Transport:
     def now(self) -> datetime:
         """The time by the service's clock, as of its last answer; this computer's before the first."""
         return datetime.now(UTC) + self._skew
+
+    def answered(self) -> datetime:
+        """The service's time in the last answer that came to this thread, to the second: what it tells is of
+        then."""
+        return getattr(self._thread, "answered", None) or self.now()
 
     def call(
         self,
@@ -204,7 +211,8 @@ class Transport:
 
     def _learn_time(self, response: httpx.Response) -> None:
         with suppress(KeyError, ValueError, TypeError):  # a service that names no time gets ours
-            self._skew = parsedate_to_datetime(response.headers["date"]) - datetime.now(UTC)
+            self._thread.answered = parsedate_to_datetime(response.headers["date"])
+            self._skew = self._thread.answered - datetime.now(UTC)
             self.knows_time = True
 
 
