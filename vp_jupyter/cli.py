@@ -160,7 +160,7 @@ def _without_keys(environment: os._Environ[str]) -> dict[str, str]:
 
 
 def _remark(sentences: Sequence[str]) -> None:
-    """Say what this computer does not let the sandbox do; the shell that takes our output is not to read it."""
+    """Say what this computer does not let the sandbox do, and not to a shell that takes our output."""
     for sentence in sentences:
         print(f"vp-jupyter: {sentence}", file=sys.stderr, flush=True)
 

@@ -26,6 +26,7 @@ from typing import Any, TypedDict
 import asyncssh
 
 SSH_PORT = 22
+_CHUNK = 65_536
 
 
 class Settings(TypedDict):
@@ -117,7 +118,7 @@ class Machine:
             "login_timeout": 60,
         }
         if settings["refusal"] is None:
-            self._options |= {"process_factory": self._session, "sftp_factory": True, "allow_scp": True}
+            self._options |= {"process_factory": self._session, "sftp_factory": Files}
 
     async def run(self, control: socket.socket) -> None:
         """Answer what the socket brings, until it ends."""
@@ -169,21 +170,23 @@ class Machine:
                     await _join(connection, port)
 
     async def _session(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
-        """A command or a shell, as sshd runs them."""
+        """A command or a shell, as sshd runs them.
+
+        The bytes are carried here: where asyncssh does so itself, some are lost when much comes at once.
+        """
         settings, command = self._settings, process.command
-        if process.subsystem:
-            return process.exit(1)
         environment = settings["environment"] | {
             name: value for name, value in process.env.items() if name == "LANG" or name.startswith("LC_")
         }
-        if process.term_type is None:
-            ours, theirs = _pipes()
-        else:
-            environment["TERM"] = process.term_type
-            ours, theirs = _terminal(*process.term_size)
+        on_terminal = process.term_type is not None
+        if on_terminal:
+            environment["TERM"] = process.term_type or ""
+            (entry, *exits), theirs = _terminal(*process.term_size)
             if command is None:
                 with suppress(OSError), Path(settings["motd"]).open("rb") as motd:
                     process.stdout.write(motd.read().replace(b"\n", b"\r\n"))
+        else:
+            (entry, *exits), theirs = _pipes()
         try:
             child = await asyncio.create_subprocess_exec(
                 *(environment["SHELL"], *(("-c", command) if command is not None else ("-l",))),
@@ -193,42 +196,119 @@ class Machine:
                 stdout=theirs[1],
                 stderr=theirs[2],
                 start_new_session=True,
-                preexec_fn=_control if process.term_type is not None else None,
+                preexec_fn=_control_terminal if on_terminal else None,
             )
         finally:
             for fd in {*theirs}:
                 os.close(fd)
         self._groups.add(child.pid)
-        process.set_redirect_pid(child.pid)
-        # Plain descriptors: asyncio's streams are read twice by asyncssh when it pauses and goes on at once.
-        await process.redirect(**ours)
+        source = await _writer(entry)
+        sinks = [await _reader(fd) for fd in exits]
+        self._keep(_hang_up(process, source.transport, *(transport for _, transport in sinks)))
+        self._keep(_feed(process, source, child.pid, on_terminal=on_terminal))
+        carrying = [
+            asyncio.create_task(_carry_out(reader, writer))
+            for (reader, _), writer in zip(sinks, (process.stdout, process.stderr), strict=False)
+        ]
+        if not on_terminal:
+            await asyncio.wait(carrying)
         status = await child.wait()
         self._groups.discard(child.pid)
+        # What was left in the background keeps its terminal, but not its connection.
+        await asyncio.wait(carrying, timeout=1)
         with suppress(OSError, asyncssh.Error):  # whoever asked has gone
-            await process.stdout.drain()
-            await process.stderr.drain()
             if status < 0:
                 process.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
             else:
                 process.exit(status)
 
 
-def _pipes() -> tuple[dict[str, int], list[int]]:
-    """What goes to and comes from a program: our ends, and its own."""
-    (stdin, ours), (out, stdout), (err, stderr) = (os.pipe() for _ in range(3))
-    return {"stdin": ours, "stdout": out, "stderr": err}, [stdin, stdout, stderr]
+class Files(asyncssh.SFTPServer):
+    """Files as the machine's programs see them."""
+
+    def exit(self) -> None:
+        self.channel.exit(0)  # OpenSSH's scp takes a session without a status for one that failed
 
 
-def _terminal(columns: int, rows: int, width: int, height: int) -> tuple[dict[str, int], list[int]]:
-    """The same through a terminal of that size."""
+def _pipes() -> tuple[list[int], list[int]]:
+    """What leads to a program's input and from its outputs: our ends, and its own."""
+    (stdin, entry), (out, stdout), (err, stderr) = (os.pipe() for _ in range(3))
+    return [entry, out, err], [stdin, stdout, stderr]
+
+
+def _terminal(*size: int) -> tuple[list[int], list[int]]:
+    """The same through a terminal."""
     ours, theirs = os.openpty()
-    fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, width, height))
-    return {"stdin": os.dup(ours), "stdout": ours}, [theirs] * 3
+    _resize(ours, *size)
+    return [os.dup(ours), ours], [theirs] * 3
 
 
-def _control() -> None:
+def _resize(terminal: int, columns: int, rows: int, width: int, height: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, width, height))
+
+
+def _control_terminal() -> None:
     """Take the terminal on stdin as one's own, whose interrupts one gets."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+async def _writer(fd: int) -> asyncio.StreamWriter:
+    loop = asyncio.get_running_loop()
+    transport, protocol = await loop.connect_write_pipe(
+        asyncio.streams.FlowControlMixin, os.fdopen(fd, "wb", 0)
+    )
+    return asyncio.StreamWriter(transport, protocol, None, loop)
+
+
+async def _reader(fd: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+    transport, _ = await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(fd, "rb", 0)
+    )
+    return reader, transport
+
+
+async def _feed(
+    process: asyncssh.SSHServerProcess[bytes],
+    source: asyncio.StreamWriter,
+    group: int,
+    *,
+    on_terminal: bool,
+) -> None:
+    """Bring a program what comes for it, signals included."""
+    with suppress(OSError, asyncssh.Error):
+        while True:
+            try:
+                data = await process.stdin.read(_CHUNK)
+            except asyncssh.TerminalSizeChanged as now:
+                _resize(source.get_extra_info("pipe").fileno(), *now.term_size)
+            except asyncssh.BreakReceived:
+                os.killpg(group, signal.SIGINT)
+            except asyncssh.SignalReceived as received:
+                if (number := getattr(signal, f"SIG{received.signal}", None)) is not None:
+                    os.killpg(group, number)
+            else:
+                if not data:
+                    break
+                source.write(data)
+                await source.drain()
+    if not on_terminal:
+        source.close()
+
+
+async def _carry_out(reader: asyncio.StreamReader, writer: asyncssh.SSHWriter[bytes]) -> None:
+    """Bring what a program says to whoever asked; the terminal of one that has ended is an error."""
+    with suppress(OSError, asyncssh.Error):
+        while data := await reader.read(_CHUNK):
+            writer.write(data)
+            await writer.drain()
+
+
+async def _hang_up(process: asyncssh.SSHServerProcess[bytes], *transports: asyncio.BaseTransport) -> None:
+    """When the connection has ended, nobody listens to the program any more."""
+    await process.wait_closed()
+    for transport in transports:
+        transport.close()
 
 
 async def _join(connection: socket.socket, port: int) -> None:
@@ -246,7 +326,7 @@ async def _join(connection: socket.socket, port: int) -> None:
 
 
 async def _carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    while data := await source.read(65_536):
+    while data := await source.read(_CHUNK):
         target.write(data)
         await target.drain()
     target.write_eof()
