@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from vp_jupyter.connect import Target, cluster, versions
+from vp_jupyter.connect import cluster, versions
 from vp_jupyter.connect.remote import output
 
 from .conftest import until
@@ -45,6 +44,24 @@ def test_two_machines_compute_together_and_leave_nothing(vp, shell, ada):
     until(lambda: processes(ada) == 0)
     vp("dask --stop")
     assert "There is no Dask cluster of this notebook." in vp.printed
+
+
+def test_workers_fetch_from_each_other_wherever_they_are(fleet, links, ada):
+    """The sandbox's machines, where they are confined, have nothing in common but this computer."""
+    bob = links.to(fleet.ssh, fleet.target("bob"))
+    made = cluster.Cluster([cluster.Node(ada, sys.executable, 0), cluster.Node(bob, sys.executable, 2)])
+    try:
+        client = made.client
+        workers = list(client.scheduler_info(-1)["workers"])
+        assert len(workers) == 3
+        parts = [
+            client.submit(pow, 2, index, workers=[where], pure=False) for index, where in enumerate(workers)
+        ]
+        for where in workers:
+            total = client.submit(lambda *got: sum(got), *parts, workers=[where], pure=False)
+            assert total.result(timeout=60) == 7
+    finally:
+        made.close()
 
 
 def test_the_nodes_of_a_rental_are_a_cluster_each_with_a_worker(vp, shell):
@@ -143,51 +160,3 @@ def test_a_cluster_ends_with_its_notebook(fleet, ada):
     done = subprocess.run([sys.executable, "-c", program], timeout=90)
     assert done.returncode == -9
     until(lambda: processes(ada) == 0)
-
-
-# --- machines that see nothing of each other ---
-
-
-@pytest.fixture
-def islands(fleet, links):
-    """Two machines, each with a loopback of its own and no other network: all there is leads through here."""
-    script = Path(__file__).with_name("island.py")
-    key = fleet.key.with_suffix(".pub")
-    running = [
-        subprocess.Popen(
-            [sys.executable, script, key], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(2)
-    ]
-    try:
-        ports = [one.stdout.readline().strip() for one in running]
-        if not all(ports):
-            pytest.skip(
-                f"no network of its own to be had on this computer: {running[0].stderr.read().strip()}"
-            )
-        # 0.0.0.0 is this computer too, and does not say so.
-        yield [
-            links.to(fleet.ssh, Target(f"island {port}", "0.0.0.0", int(port), "user", f"vp-island-{port}"))
-            for port in ports
-        ]
-    finally:
-        for one in running:
-            one.kill()
-            one.communicate()
-
-
-def test_machines_that_cannot_reach_each_other_do_so_over_ssh(islands):
-    one, other = islands
-    made = cluster.Cluster([cluster.Node(one, sys.executable, 0), cluster.Node(other, sys.executable, 2)])
-    try:
-        client = made.client
-        workers = list(client.scheduler_info(-1)["workers"])
-        assert len(workers) == 3
-        parts = [
-            client.submit(pow, 2, index, workers=[where], pure=False) for index, where in enumerate(workers)
-        ]
-        for where in workers:  # each of them fetches what the others have
-            total = client.submit(lambda *got: sum(got), *parts, workers=[where], pure=False)
-            assert total.result(timeout=60) == 7
-    finally:
-        made.close()

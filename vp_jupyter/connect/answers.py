@@ -30,9 +30,9 @@ def until_answering(
     `progress` is called with the seconds waited. An interrupt ends the wait. Raises `StillWaiting`.
     """
     started = time.monotonic()
-    while not answers(target):
+    while not answers(target, timeout=min(_PATIENCE, max(timeout - (time.monotonic() - started), 0.1))):
         waited = time.monotonic() - started
-        if waited > timeout:
+        if waited >= timeout:
             forward = "" if target.port_is_forwarded else f" (%vp forward {target.label} 22 opens it a port)"
             raise StillWaiting(
                 f"{target.label} runs, but its ssh at {target.host}:{target.port} has not answered in "

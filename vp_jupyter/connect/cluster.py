@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from itertools import islice
 from typing import NamedTuple
 
 from ..api.errors import ConnectionFailed
@@ -41,6 +42,11 @@ class Node(NamedTuple):
     def workers(self) -> int:
         """One for each GPU, or one."""
         return self.gpus or 1
+
+    @property
+    def dask(self) -> str:
+        """The beginning of Dask's commands there, in words for a shell."""
+        return f"{shlex.quote(self.python)} -m distributed.cli.dask"
 
 
 class Cluster:
@@ -79,25 +85,25 @@ class Cluster:
         hosts, local, local_dashboard = self._connect(one_rental, scheduler, dashboard, own)
         progress("starting the scheduler")
         up = threading.Event()
-        self._run(
-            self.nodes[0],
-            "dask_scheduler --protocol tls "
-            f"--host {hosts[0]} --port {scheduler} --dashboard-address {LOOPBACK}:{dashboard}",
-            lambda _, text: up.set() if "Scheduler at" in text else None,
+        command = (
+            f"{self.nodes[0].dask}_scheduler --protocol tls "
+            f"--host {hosts[0]} --port {scheduler} --dashboard-address {LOOPBACK}:{dashboard}"
         )
+        self._run(self.nodes[0], [command], lambda _, text: up.set() if "Scheduler at" in text else None)
         self._until(lambda: up.wait(0.1), "the scheduler")
         free = iter(own)
         for host, node in zip(hosts, self.nodes, strict=True):
-            for index in range(node.workers):
-                port, nanny = next(free)
-                name = f"{node.link.target.alias}-{index}"
-                command = (
-                    f"dask_worker tls://{hosts[0]}:{scheduler} --protocol tls --host {host} --name {name} "
-                    f"--worker-port {port} --nanny-port {nanny} --no-dashboard --death-timeout 60 "
-                    f"--memory-limit {1 / node.workers}"
-                )
-                gpu = f"CUDA_VISIBLE_DEVICES={index} " if node.gpus else ""
-                self._run(node, f"{command} --nthreads 1" if node.gpus else command, before=gpu)
+            self._run(
+                node,
+                [
+                    (f"CUDA_VISIBLE_DEVICES={index} " if node.gpus else "")
+                    + f"{node.dask}_worker tls://{hosts[0]}:{scheduler} --protocol tls --host {host} "
+                    f"--worker-port {port} --nanny-port {nanny} --name {node.link.target.alias}-{index} "
+                    f"--no-dashboard --death-timeout 60 --memory-limit {1 / node.workers}"
+                    + (" --nthreads 1" if node.gpus else "")
+                    for index, (port, nanny) in enumerate(islice(free, node.workers))
+                ],
+            )
         progress(f"starting {self.workers} workers")
         self.client = self._distributed.Client(
             f"tls://{LOOPBACK}:{local}", security=self._security, timeout=_PATIENCE
@@ -147,7 +153,7 @@ class Cluster:
         ports_of: list[list[int]] = []
         free = iter(own)
         for node in self.nodes:
-            ports_of.append([port for _ in range(node.workers) for port in next(free)])
+            ports_of.append([port for pair in islice(free, node.workers) for port in pair])
         ports_of[0] += [scheduler, dashboard]
 
         def forwards(node: int) -> list[str]:
@@ -164,17 +170,17 @@ class Cluster:
     def _run(
         self,
         node: Node,
-        command: str,
+        commands: Sequence[str],
         heard: Callable[[str, str], None] = lambda stream, text: None,
-        *,
-        before: str = "",
     ) -> None:
+        """Start Dask's commands on a node, as one program: ssh servers allow few at a time."""
         # The credentials are a part of what the machine reads, and of no command line that others there see.
         lines = ["export DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION=True"]
         for field, name in _CREDENTIALS.items():
             value = shlex.quote(getattr(self._security, field))
             lines.append(f"export DASK_DISTRIBUTED__COMM__TLS__{name}={value}")
-        lines.append(f"{before}exec {shlex.quote(node.python)} -m distributed.cli.{command}")
+        lines += [f"{command} &" for command in commands]
+        lines.append("wait")
         self._programs.append(Program(node.link, "\n".join(lines), heard=heard))
 
     def _until(self, is_so: Callable[[], bool], what: str) -> None:

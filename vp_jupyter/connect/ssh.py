@@ -83,7 +83,8 @@ class Ssh(NamedTuple):
 
     def prepare(self) -> None:
         """Make our folder, for this user alone."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.folder.parent, self.folder):
+            folder.mkdir(mode=0o700, exist_ok=True)
 
     def config_options(self) -> list[str]:
         """The option that names the user's configuration, where ssh would not look for it itself: it goes by

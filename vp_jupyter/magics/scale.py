@@ -54,6 +54,9 @@ def dask(session: Session, args: Namespace) -> Any:
         return _card(reach.cluster, "as before")
     if reach.cluster is not None and reach.cluster.runs:
         raise Refused("There is a Dask cluster of this notebook already: %vp dask --stop ends it.")
+    if reach.cluster is not None:  # its machines have ended, or are out of reach
+        reach.cluster.close()
+        reach.cluster = None
     distributed = need("distributed", "%vp dask")
     variables = session.variables
     if not args.name.isidentifier():
