@@ -59,17 +59,19 @@ class Kept:
 
     def close(self) -> None:
         """End it, and everything that uses it."""
-        self._process.terminate()
+        process = self._process
+        with contextlib.suppress(OSError):
+            process.stdin.close()  # type: ignore[union-attr]  # it is a pipe
+        process.terminate()
         try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            process.wait(1)
+        except subprocess.TimeoutExpired:  # ssh can overlook a signal until its next packet
+            process.kill()
+            process.wait()
         for thread in self._threads:
             thread.join()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            with contextlib.suppress(OSError):
-                pipe.close()  # type: ignore[union-attr]  # they are pipes
+        for pipe in (process.stdout, process.stderr):
+            pipe.close()  # type: ignore[union-attr]
 
     def _wait_until_up(self, ssh: Ssh) -> None:
         deadline = time.monotonic() + _OPENING
