@@ -1,4 +1,4 @@
-"""A sandbox whose clock stands still until a test moves it, a plain HTTP client on it, and ways to its machines."""
+"""A sandbox whose clock stands still until a test moves it, an HTTP client on it, ways to its machines."""
 
 import shutil
 import socket

@@ -41,7 +41,10 @@ def test_nothing_is_lost_of_much_input_and_much_output(boot, ssh):
     _, place = boot()
     sent = os.urandom(20_000_000)
     done = ssh(place, "tee copy; sha256sum <copy >&2", stdin=None, input=sent, text=False)
-    assert (len(done.stdout), done.stderr.decode().split()[:1]) == (len(sent), [hashlib.sha256(sent).hexdigest()])
+    assert (len(done.stdout), done.stderr.decode().split()[:1]) == (
+        len(sent),
+        [hashlib.sha256(sent).hexdigest()],
+    )
     assert done.stdout == sent
 
 
@@ -141,8 +144,11 @@ def by_password(ssh, place, password, tmp_path):
     options = ("BatchMode=no", "PubkeyAuthentication=no", "NumberOfPasswordPrompts=1")
     words = [word for option in options for word in ("-o", option)]
     done = subprocess.run(
-        ["ssh", "-F", "none", *words, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
-        + ["-p", str(place.port), f"{place.login}@{place.host}", "echo in"],
+        [
+            *("ssh", "-F", "none", *words, "-o", "StrictHostKeyChecking=no"),
+            *("-o", "UserKnownHostsFile=/dev/null", "-p", str(place.port)),
+            *(f"{place.login}@{place.host}", "echo in"),
+        ],
         env=os.environ | environment,
         capture_output=True,
         text=True,
@@ -385,7 +391,7 @@ def test_a_tunnel_the_other_way_leads_out_to_where_ssh_was_called(boot, ssh, bac
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         background(place, "-R", f"{LOOPBACK}:9000:{LOOPBACK}:{server.server_port}", "sleep 1000")
-        ask = 'python -c "import urllib.request as u; print(u.urlopen(\'http://127.0.0.1:9000\').read())"'
+        ask = "python -c \"import urllib.request as u; print(u.urlopen('http://127.0.0.1:9000').read())\""
         said = until(lambda: ssh(place, ask).stdout)
         server.shutdown()
         thread.join()

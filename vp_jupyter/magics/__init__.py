@@ -14,12 +14,13 @@ from IPython.core.completer import (
     context_matcher,
 )
 from IPython.core.magic import Magics, line_cell_magic, magics_class
-from traitlets import Bool, Float, Int, Unicode
+
+from ..settings import Settings
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .session import Session
+    from ..session import Session
 
 
 class CommandFailed(Exception):
@@ -30,23 +31,8 @@ class CommandFailed(Exception):
 
 
 @magics_class
-class VP(Magics):
+class VP(Settings, Magics):
     """Voltage Park in this notebook; the settings are set with ``%config VP.name = value``."""
-
-    ssh_user = Unicode("user", help="Login on VMs, which the service does not name.").tag(config=True)
-    ssh_key = Unicode("", help="Private key for machines (default: ssh's own choice).").tag(config=True)
-    remote_python = Unicode(
-        "python3", help="Python on machines: a name or a path; ~/ is the home there."
-    ).tag(config=True)
-    confirm = Bool(True, help="Ask before money is spent or data destroyed.").tag(config=True)
-    default_key = Unicode(
-        "all", help="SSH keys that a launch gets: a name, a file, `all` or `none`; several with commas."
-    ).tag(config=True)
-    operating_system = Unicode("TensorML 24 Everything", help="Preferred on a new VM.").tag(config=True)
-    page_size = Int(100, min=1, help="Records asked for at once.").tag(config=True)
-    refresh = Float(10.0, min=1.0, help="Seconds that a listing is fresh for TAB and panels.").tag(
-        config=True
-    )
 
     _session: Session | None = None
 
@@ -54,7 +40,7 @@ class VP(Magics):
     def session(self) -> Session:
         """This notebook's session."""
         if self._session is None:
-            from .session import Session
+            from ..session import Session
 
             self._session = Session(self)
         return self._session

@@ -9,10 +9,11 @@ from .. import keychain
 from ..api import Client, VoltageParkError, together
 from ..costs import runway
 from ..formats import burn_rate, cents, span
+from ..refused import Refused
+from ..session import Session
 from ..views import Card, Note
 from .dialogue import ask_secret
-from .grammar import COMMANDS, Refused, arg, command
-from .session import Session
+from .grammar import COMMANDS, arg, command
 
 GROUP = "Account"
 

@@ -11,11 +11,12 @@ from typing import Any
 from .. import costs, plots, tables
 from ..api import together
 from ..formats import cents, moment, short_id, text, usd
+from ..refused import Refused
+from ..session import Session
 from ..views import Column, Note, Table
 from .dialogue import show
-from .grammar import Refused, arg, command
+from .grammar import arg, command
 from .periods import PERIOD, TYPES, Account, account, asked
-from .session import Session
 
 GROUP = "Money"
 

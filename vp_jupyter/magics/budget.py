@@ -7,7 +7,7 @@ from decimal import Decimal
 from .. import costs, tables
 from ..costs import Standing
 from ..formats import cents
-from .session import Session
+from ..session import Session
 
 
 def standing(session: Session, burn_hourly: Decimal) -> Standing | None:

@@ -17,10 +17,11 @@ from ..connect.config import Config, safe_name
 from ..connect.files import write
 from ..connect.tunnels import LOOPBACK, Tunnel
 from ..formats import escaped, plain
+from ..refused import Refused
+from ..session import Session
 from ..views import Column, Note, Table
 from .dialogue import Progress, offer_cell
-from .grammar import MACHINE, Refused, arg, command
-from .session import Session
+from .grammar import MACHINE, arg, command
 
 GROUP = "Connect"
 

@@ -10,11 +10,11 @@ from IPython.display import display
 
 from ..api import Secret
 from ..formats import plain
+from ..refused import Refused
 from ..views import Note
-from .grammar import Refused
 
 if TYPE_CHECKING:
-    from .session import Session
+    from ..session import Session
 
 #: What reading an answer raises where nobody can give one: nbconvert, papermill, a closed terminal.
 NOBODY = (StdinNotImplementedError, EOFError, OSError)

@@ -9,14 +9,12 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from ..refused import Refused
+
 if TYPE_CHECKING:
-    from .session import Session
+    from ..session import Session
 
     Run = Callable[[Session, argparse.Namespace], Any]
-
-
-class Refused(Exception):
-    """A command that cannot be carried out; its text is the whole message for the user."""
 
 
 class Finished(Exception):

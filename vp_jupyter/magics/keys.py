@@ -11,10 +11,11 @@ from .. import tables
 from ..api.naming import called, pick
 from ..api.records import SshKey
 from ..formats import short_id
+from ..refused import Refused
+from ..session import Session
 from ..views import Column, Note, Table
 from .dialogue import confirm
-from .grammar import YES, Refused, arg, command
-from .session import Session
+from .grammar import YES, arg, command
 
 GROUP = "SSH keys"
 

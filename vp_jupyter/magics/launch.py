@@ -15,16 +15,17 @@ from ..api.naming import pick
 from ..api.offers import NETWORKS
 from ..costs import Standing, leased, quote
 from ..formats import burn_rate, cents, plain, rate, span
+from ..refused import Refused
+from ..session import Session
 from ..views import Card, Note
 from . import keys, storage
 from .budget import standing, warning
 from .connect import ssh_cell
 from .dialogue import confirm, offer_cell, say, show
-from .grammar import YES, Refused, arg, command
+from .grammar import YES, arg, command
 from .leases import span_of
 from .machines import card, until_running
 from .market import chosen_offer
-from .session import Session
 
 GROUP = "Launch"
 

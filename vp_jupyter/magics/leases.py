@@ -12,10 +12,11 @@ from typing import Any
 from ..api import Machine, VoltageParkError, key_from_environment
 from ..costs import duration, ended_leases, lease_end, leased
 from ..formats import cents, moment, rate, span
+from ..refused import Refused
+from ..session import Session
 from ..views import Note
 from .dialogue import confirm, say
-from .grammar import MACHINE, YES, Refused, arg, command
-from .session import Session
+from .grammar import MACHINE, YES, arg, command
 
 GROUP = "Machines"
 

@@ -16,10 +16,11 @@ from ..api.naming import pick
 from ..api.records import Rental, VirtualMachine
 from ..costs import lease_end, quote
 from ..formats import burn_rate, cents, missing, moment, number, rate, short_id, span, text, usd
+from ..refused import Refused
+from ..session import Session
 from ..views import Card, Column, Note, Table
 from .dialogue import Progress, confirm
-from .grammar import MACHINE, MACHINES, YES, Refused, arg, command
-from .session import Session
+from .grammar import MACHINE, MACHINES, YES, arg, command
 
 GROUP = "Machines"
 

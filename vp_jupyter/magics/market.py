@@ -12,9 +12,10 @@ from ..api import Offer, together
 from ..api.naming import pick
 from ..api.offers import NETWORKS
 from ..formats import number, rate, short_id, side_by_side, usd
+from ..refused import Refused
+from ..session import Session
 from ..views import Card, Column, Table
-from .grammar import Refused, arg, command
-from .session import Session
+from .grammar import arg, command
 
 GROUP = "Find"
 

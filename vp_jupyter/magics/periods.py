@@ -12,8 +12,9 @@ from .. import tables
 from ..api import together
 from ..api.billing import Period
 from ..formats import text
-from .grammar import Refused, arg
-from .session import Session
+from ..refused import Refused
+from ..session import Session
+from .grammar import arg
 
 TYPES = ("virtual_machine", "baremetal", "storage_block", "storage")
 PERIOD = (

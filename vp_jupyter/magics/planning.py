@@ -14,13 +14,14 @@ from .. import costs, plots, tables
 from ..api import together
 from ..api.offers import NETWORKS
 from ..formats import burn_rate, cents, missing, moment, number, side_by_side, span, text, usd
+from ..refused import Refused
+from ..session import Session
 from ..views import Card, Column, Note, Table
 from .budget import standing, warning
 from .dialogue import show
-from .grammar import Refused, arg, command
+from .grammar import arg, command
 from .market import one_of_each
 from .periods import account, day
-from .session import Session
 
 GROUP = "Money"
 

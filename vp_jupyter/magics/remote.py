@@ -10,9 +10,10 @@ from typing import Any
 
 from ..api import ConnectionFailed
 from ..connect.remote import SHELL, Piece, remote_path, run
+from ..refused import Refused
+from ..session import Session
 from .connect import NODE, USER
-from .grammar import MACHINES, Refused, arg, command
-from .session import Session
+from .grammar import MACHINES, arg, command
 
 GROUP = "Connect"
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from ..api import VoltageParkError
 from ..formats import plain
+from ..refused import Refused
+from ..session import Session
 from . import (
     CommandFailed,
     account,
@@ -25,8 +27,7 @@ from . import (
     scale,
     storage,
 )
-from .grammar import Finished, Refused
-from .session import Session
+from .grammar import Finished
 
 FAMILIES = (
     account,

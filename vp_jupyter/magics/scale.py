@@ -13,12 +13,13 @@ from ..connect import Link, copying
 from ..connect.cluster import Cluster, Node, gpu_count
 from ..connect.extra import need
 from ..connect.versions import SAME_GENERATION, SAME_RELEASE, Python, differences, here, remedy, there
+from ..reach import word
+from ..refused import Refused
+from ..session import Session
 from ..views import Card, Note
 from .connect import USER
 from .dialogue import Progress, offer_cell
-from .grammar import MACHINE, Refused, arg, command
-from .reach import word
-from .session import Session
+from .grammar import MACHINE, arg, command
 
 GROUP = "Scale out"
 

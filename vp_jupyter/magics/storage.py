@@ -11,11 +11,12 @@ from ..api import together
 from ..api.naming import pick
 from ..api.records import Volume
 from ..formats import number, rate, short_id, text, usd
+from ..refused import Refused
+from ..session import Session
 from ..views import Card, Column, Note, Table
 from .dialogue import confirm
-from .grammar import YES, Refused, arg, command
+from .grammar import YES, arg, command
 from .machines import cost_change
-from .session import Session
 
 GROUP = "Storage"
 

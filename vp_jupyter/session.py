@@ -11,19 +11,19 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from .. import keychain
-from ..api import Client, Machine, Secret, key_from_environment, together
-from ..api.address import DEFAULT_BASE_URL, checked_base_url, is_loopback
-from ..api.naming import pick
-from ..api.records import Volume
+from . import keychain
+from .api import Client, Machine, Secret, key_from_environment, together
+from .api.address import DEFAULT_BASE_URL, checked_base_url, is_loopback
+from .api.naming import pick
+from .api.records import Volume
 from .reach import Reach
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..costs import Budget
-    from ..sandbox import Sandbox
-    from . import VP
+    from .costs import Budget
+    from .sandbox import Sandbox
+    from .settings import Settings
 
 
 _BUDGETS = "vp_jupyter/budgets"
@@ -33,7 +33,7 @@ Thing = TypeVar("Thing", Machine, Volume)
 class Session:
     """The state behind %vp: made at the first command, one for each shell."""
 
-    def __init__(self, settings: VP) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.sandbox: Sandbox | None = None
         self.reach = Reach(settings)
@@ -126,7 +126,7 @@ class Session:
     def labels(self) -> pd.DataFrame:
         """The names and tags of what is billed (`tables.labels`): of what is there, and of what was there
         when this session last looked."""
-        from .. import tables
+        from . import tables
 
         together(self.machines, self.volumes)
         return tables.labels(self._known.values())
@@ -134,7 +134,7 @@ class Session:
     @property
     def budget(self) -> Budget | None:
         """What may be spent, kept in IPython's own store for this service; every sandbox is the same one."""
-        from ..costs import parse_budget
+        from .costs import parse_budget
 
         kept = self._store().get(_BUDGETS, {}).get(self._service)
         return parse_budget(kept) if kept else None
@@ -179,7 +179,7 @@ class Session:
 
     def place_names(self) -> Callable[[str], str]:
         """How to name a location by its id; without a key, or an answer, by a part of the id."""
-        from ..api import VoltageParkError
+        from .api import VoltageParkError
 
         names: dict[str, str] = {}
         if self.client.has_key:

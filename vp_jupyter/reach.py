@@ -6,14 +6,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..connect import Link, Links, Ssh, Target, targets
-from ..connect import target as one_target
+from .connect import Link, Links, Ssh, Target, targets
+from .connect import target as one_target
 
 if TYPE_CHECKING:
-    from ..api import Machine
-    from ..connect.cluster import Cluster
-    from ..connect.tunnels import Tunnel
-    from . import VP
+    from .api import Machine
+    from .connect.cluster import Cluster
+    from .connect.tunnels import Tunnel
+    from .settings import Settings
 
 
 def word(machine: Machine) -> str:
@@ -25,7 +25,7 @@ def word(machine: Machine) -> str:
 class Reach:
     """Connections, tunnels and a Dask cluster; all of it ends with the notebook."""
 
-    def __init__(self, settings: VP) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.tunnels: list[Tunnel] = []
         self.cluster: Cluster | None = None
         self._settings = settings
