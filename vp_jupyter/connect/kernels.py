@@ -12,12 +12,28 @@ from typing import NamedTuple
 from ..api.errors import Conflict
 from .config import Config
 from .extra import need
+from .failures import last_line
 from .files import write
 from .links import Link
+from .remote import output
 from .ssh import MULTIPLEXES, Ssh, program
 from .versions import there
 
 _NEEDS = ("ipykernel", "jupyter_client")
+
+# The kernel as the machine's own Jupyter starts it. What it says beside its channels goes to a file: sshpyk
+# hangs up once it runs, and writing to what nobody reads any more would end it.
+_START = 'exec "$0" -m ipykernel_launcher -f "$1" >"$2/kernel.log" 2>&1'
+_INSTALL = """
+import json, os, sys
+from jupyter_core.paths import jupyter_data_dir
+folder = os.path.join(jupyter_data_dir(), "kernels", %(name)r)
+os.makedirs(folder, exist_ok=True)
+argv = ["/bin/sh", "-c", %(start)r, sys.executable, "{connection_file}", "{resource_dir}"]
+spec = {"argv": argv, "display_name": %(name)r, "language": "python"}
+with open(os.path.join(folder, "kernel.json"), "w") as file:
+    json.dump(spec, file)
+"""
 
 
 class Kernel(NamedTuple):
@@ -66,11 +82,15 @@ def install(
         [link.target], machine=machine, name=f"{name}-kernel", purpose=_purpose(node), more=shared
     )
     folder = _folder() / f"vp-{alias.lower()}"
+    source = _INSTALL % {"name": folder.name, "start": _START}
+    status, _, complaint = output(link, source, interpreter=python.executable)
+    if status:
+        raise Conflict(f"{name} keeps no kernel: {last_line(complaint) or status}.")
     settings = {
         "ssh_host_alias": alias,
         "ssh_config": str(ssh.user_config),
         "remote_python": python.executable,
-        "remote_kernel_name": "python3",
+        "remote_kernel_name": folder.name,
     }
     content = {
         # For front ends that start what stands here, and not what the provisioner says.
