@@ -36,7 +36,7 @@ def until_answering(
             forward = "" if target.port_is_forwarded else f" (%vp forward {target.label} 22 opens it a port)"
             raise StillWaiting(
                 f"{target.label} runs, but its ssh at {target.host}:{target.port} has not answered in "
-                f"{timeout:g} s{forward}. It may yet: %vp wait {target.label}."
+                f"{timeout:.0f} s{forward}. It may yet."
             )
         progress(waited)
         time.sleep(_PAUSE)

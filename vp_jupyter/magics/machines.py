@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,6 +16,7 @@ from .. import tables
 from ..api import Machine, VoltageParkError, together
 from ..api.naming import pick
 from ..api.records import Rental, VirtualMachine
+from ..connect.answers import until_answering
 from ..costs import lease_end, quote
 from ..formats import burn_rate, cents, missing, moment, number, rate, short_id, span, text, usd
 from ..refused import Refused
@@ -23,6 +26,8 @@ from .dialogue import Progress, confirm
 from .grammar import MACHINE, MACHINES, YES, arg, command
 
 GROUP = "Machines"
+
+_SSH_PATIENCE = 300.0  # seconds for a machine that runs to answer; networks may not let ssh through
 
 
 def _left(value: timedelta) -> str:
@@ -114,7 +119,7 @@ def card(session: Session, machine: Machine) -> Card:
     "wait", MACHINE, arg("--timeout", type=float, default=3600.0, help="seconds (default 3600)"), group=GROUP
 )
 def wait(session: Session, args: Namespace) -> Any:
-    """Wait until a machine is Running, and say where it stands meanwhile."""
+    """Wait until a machine is up and answers ssh, and say where it stands meanwhile."""
     machine = session.machine(args.machine)
     if machine.status in ("Stopped", "StoppedDisassociated"):
         raise Refused(f"{machine.label} is {machine.status}, and stays so: %vp start {machine.label}.")
@@ -122,30 +127,52 @@ def wait(session: Session, args: Namespace) -> Any:
 
 
 def until_running(session: Session, machine: Machine, *, timeout: float = 3600.0) -> Machine:
-    """Wait until a machine is up, with a progress line; gives it as it is then."""
-    _until(session, machine, "Running", timeout=timeout)
-    session.changed()
-    return session.client.machines.get(machine)
-
-
-def _until(session: Session, machine: Machine, status: str, *, timeout: float = 3600.0) -> None:
-    """Wait with a progress line. An interrupt ends the wait, not the machine, and says what that costs."""
+    """Wait until a machine is up and its ssh, where it has one, answers, with a progress line; gives the
+    machine as it is then."""
+    deadline = time.monotonic() + timeout
     progress = Progress()
+    _until(session, machine, "Running", timeout=timeout, progress=progress)
+    session.changed()
+    machine = session.client.machines.get(machine)
+    if machine.endpoints and not machine.runs_windows:
+        with _explained(session, machine, "answer"):
+            for target in session.reach.targets(machine):
+                until_answering(
+                    target,
+                    timeout=min(_SSH_PATIENCE, deadline - time.monotonic()),
+                    progress=lambda waited, label=target.label: progress(  # type: ignore[misc]
+                        f"{label}: Running, its ssh does not answer yet · {span(timedelta(seconds=waited))}"
+                    ),
+                )
+    return machine
+
+
+def _until(
+    session: Session, machine: Machine, status: str, *, progress: Progress, timeout: float = 3600.0
+) -> None:
+    """Wait with a progress line until a machine has a status."""
     started = session.client.now()
 
     def tell(record: VirtualMachine | Rental) -> None:
         progress(f"{machine.label}: {record.status or 'starting'} · {span(session.client.now() - started)}")
 
     family = session.client.machines.operations(machine)
-    try:
+    with _explained(session, machine, f"be {status}"):
         family.wait(machine.id, status=status, timeout=timeout, progress=tell)
+
+
+@contextlib.contextmanager
+def _explained(session: Session, machine: Machine, what: str) -> Iterator[None]:
+    """An interrupt ends a wait, not the machine: this says so, and what it costs."""
+    try:
+        yield
     except (KeyboardInterrupt, VoltageParkError) as error:
         session.changed()
         why = f"{error} " if isinstance(error, VoltageParkError) else ""
         id = machine.id[:8]
-        further = f"%vp wait {id} waits on" if status == "Running" else f"%vp start {id} starts it again"
+        further = f"%vp start {id} starts it again" if what == "be Stopped" else f"%vp wait {id} waits on"
         raise Refused(
-            f"{why}Stopped waiting for {machine.label} ({machine.id}) to be {status}. It is there and costs "
+            f"{why}Stopped waiting for {machine.label} ({machine.id}) to {what}. It is there and costs "
             f"{rate(machine.rate_hourly)}: {further}, %vp rm {id} ends it."
         ) from None
 
@@ -209,7 +236,7 @@ def reboot(session: Session, args: Namespace) -> Any:
         session.client.metal.reboot(machine.id, args.node or [host for host, _ in machine.endpoints])
     else:
         session.client.vms.stop(machine.id)
-        _until(session, machine, "Stopped")  # a start before that would be lost
+        _until(session, machine, "Stopped", progress=Progress())  # a start before that would be lost
         session.client.vms.start(machine.id)
     session.changed()
     return Note(f"Rebooting {machine.label}; %vp wait {machine.label} tells when it is up.")
