@@ -1,5 +1,6 @@
 """Machines answer the real ssh, scp and rsync: those that run, to those they were launched for."""
 
+import asyncio
 import hashlib
 import http.server
 import os
@@ -14,9 +15,13 @@ import urllib.request
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.sandbox.conftest import LOOPBACK, until, vm_place
+from vp_jupyter.sandbox.machines.box import Box, new_host_key
+from vp_jupyter.sandbox.machines.disk import Disk
+from vp_jupyter.sandbox.machines.roster import Machine
 
 pytestmark = pytest.mark.usefixtures("confined")
 SERVE = f"exec {sys.executable} -m http.server --bind {LOOPBACK}"
@@ -205,6 +210,32 @@ def test_a_connection_ends_with_its_machine_and_so_does_all_that_runs_there(api,
         power(api, id, "stopped")
         assert running(mark) == 0
         assert client.wait(20) == 255
+
+
+def test_a_machine_that_ends_while_it_comes_up_starts_nothing_more(tmp_path):
+    machine = Machine("vm-1", "m", "user", (), None, None, None, {}, lambda address: None)
+    box = Box(machine, Disk(tmp_path, machine), new_host_key, unconfined=True)
+
+    async def switch_off_at_the_worst_moment():
+        coming_up = asyncio.create_task(box.start())
+        while not servers():
+            await asyncio.sleep(0.001)
+        for process in servers():
+            process.kill()
+            process.wait()
+        for _ in range(2):  # now it is heard that it has failed, and what to do instead is to come
+            await asyncio.sleep(0)
+        coming_up.cancel()
+        box.end()
+        await asyncio.wait([coming_up])
+
+    asyncio.run(switch_off_at_the_worst_moment())
+    assert servers() == []
+
+
+def servers():
+    """The ssh servers of machines that this process has started, and what confines them."""
+    return [one for one in psutil.Process().children() if "sshd.py" in " ".join(one.cmdline())]
 
 
 def running(mark):

@@ -48,17 +48,19 @@ class Box:
         self._mark: str | None = None  # of an unconfined one
         self._control: socket.socket | None = None
         self._starting = asyncio.Lock()
+        self._is_over = False
 
     async def start(self) -> None:
         """Come up, if it has not. Raises `Failed`."""
         async with self._starting:
             if self._process is not None and self._process.poll() is None:
                 return
-            self.end()
+            self._end_processes()
             try:
                 confinement.require()
                 await self._start_confined()
             except Unconfinable as unable:
+                self._require_use()
                 if self._may_be_unconfined:
                     await self._start_unconfined(unable)
                 else:
@@ -76,12 +78,20 @@ class Box:
                 socket.send_fds(self._control, [port.to_bytes(2)], [theirs.fileno()])
             except OSError as broken:
                 ours.close()
-                self.end()
+                self._end_processes()
                 raise Failed(f"{self._machine.name} has just ended ({broken.strerror}).") from None
         return ours
 
     def end(self) -> None:
-        """End all its processes, now."""
+        """End all its processes, now and for good."""
+        self._is_over = True
+        self._end_processes()
+
+    def _require_use(self) -> None:
+        if self._is_over:
+            raise Failed(f"{self._machine.name} has just ended.")
+
+    def _end_processes(self) -> None:
         process, self._process = self._process, None
         first, self._first = self._first, None
         mark, self._mark = self._mark, None
@@ -111,7 +121,7 @@ class Box:
             )
             self._first = os.pidfd_open(json.loads(os.read(reading, 4096))["child-pid"])
         except (OSError, Failed) as failed:
-            self.end()
+            self._end_processes()
             raise Unconfinable(f"{getattr(failed, 'strerror', None) or failed}") from None
         finally:
             os.close(reading)
@@ -140,6 +150,7 @@ class Box:
         settings: dict[str, Any],
         inherited: tuple[int, ...] = (),
     ) -> None:
+        self._require_use()
         ours, theirs = socket.socketpair()
         self._control = ours
         ours.setblocking(False)
@@ -162,7 +173,7 @@ class Box:
             with suppress(OSError, TimeoutError):
                 up = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(ours, 1), _PATIENCE)
             if not up:
-                self.end()
+                self._end_processes()
                 said.seek(0)
                 reason = last_line(said.read().decode(errors="replace")) or "it ends without a word"
                 raise Failed(f"{self._machine.name} does not come up: {reason}")
