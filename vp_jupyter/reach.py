@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .api import Conflict
 from .connect import Link, Links, Ssh, Target, targets
 from .connect import target as one_target
 
@@ -50,6 +51,29 @@ class Reach:
     def link(self, target: Target) -> Link:
         """The kept connection to a node; it is made when it is used."""
         return self._links.to(self.ssh, target)
+
+    def ssh_lines(
+        self, machine: Machine, command: str = "", *, node: int | None = None, user: str | None = None
+    ) -> list[str]:
+        """The lines for a terminal that reach the nodes of a machine."""
+        return [self.ssh.line(one, command) for one in self.targets(machine, node=node, user=user)]
+
+    def ssh_cell(
+        self,
+        machine: Machine,
+        command: str = "nvidia-smi",
+        *,
+        node: int | None = None,
+        user: str | None = None,
+    ) -> str:
+        """The source of a cell that reaches a machine; IPython's ``!`` would expand ``$`` and braces."""
+        lines = self.ssh_lines(machine, command, node=node, user=user)
+        if any(sign in line for line in lines for sign in "${}\n"):
+            raise Conflict(
+                f"The ssh line for {machine.label} holds signs that a notebook would change: take "
+                "%vp ssh --print for a terminal, or %%vp run."
+            )
+        return "\n".join(f"!{line}" for line in lines)
 
     def close(self) -> None:
         """End everything."""

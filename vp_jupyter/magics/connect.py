@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..api import Conflict, Machine, NotFound
+from ..api import NotFound
 from ..api.naming import pick
 from ..api.records import Rental
 from ..connect import copying, kernels
@@ -53,36 +53,10 @@ def ssh(session: Session, args: Namespace) -> Any:
     machine = session.machine(args.machine)
     wanted = " ".join(args.rest)
     if args.prints or args.copy:
-        text = "\n".join(ssh_lines(session, machine, wanted, node=args.node, user=args.user))
+        text = "\n".join(session.reach.ssh_lines(machine, wanted, node=args.node, user=args.user))
         return Copyable(text) if args.copy else Note(text)
-    offer_cell(ssh_cell(session, machine, wanted or "nvidia-smi", node=args.node, user=args.user))
+    offer_cell(session.reach.ssh_cell(machine, wanted or "nvidia-smi", node=args.node, user=args.user))
     return None
-
-
-def ssh_lines(
-    session: Session, machine: Machine, command: str = "", *, node: int | None = None, user: str | None = None
-) -> list[str]:
-    """The lines for a terminal that reach the nodes of a machine."""
-    reach = session.reach
-    return [reach.ssh.line(one, command) for one in reach.targets(machine, node=node, user=user)]
-
-
-def ssh_cell(
-    session: Session,
-    machine: Machine,
-    command: str = "nvidia-smi",
-    *,
-    node: int | None = None,
-    user: str | None = None,
-) -> str:
-    """The source of a cell that reaches a machine; IPython's ``!`` would expand ``$`` and braces."""
-    lines = ssh_lines(session, machine, command, node=node, user=user)
-    if any(sign in line for line in lines for sign in "${}\n"):
-        raise Conflict(
-            f"The ssh line for {machine.label} holds signs that a notebook would change: take "
-            "%vp ssh --print for a terminal, or %%vp run."
-        )
-    return "\n".join(f"!{line}" for line in lines)
 
 
 def _configure(session: Session, args: Namespace) -> Any:

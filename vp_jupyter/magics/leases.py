@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
-from ..api import Machine, VoltageParkError, key_from_environment
-from ..costs import duration, ended_leases, lease_end, leased
-from ..formats import cents, moment, rate, span
-from ..refused import Refused
+from ..actions.launching import span_of
+from ..actions.notices import overdue
+from ..api import VoltageParkError, key_from_environment
+from ..costs import ended_leases, lease_end, leased
+from ..formats import moment, span
 from ..session import Session
 from ..views import Note
 from .dialogue import confirm, say
@@ -48,14 +47,6 @@ def lease(session: Session, args: Namespace) -> Any:
     return Note(f"{machine.label} is wanted until {moment(end)}, {when}.")
 
 
-def span_of(time: str) -> timedelta:
-    """A lease's length."""
-    try:
-        return duration(time)
-    except ValueError as error:
-        raise Refused(str(error)) from None
-
-
 @command("reap", arg("--dry-run", action="store_true", help="only say which"), YES, group=GROUP)
 def reap(session: Session, args: Namespace) -> Any:
     """End the machines whose lease is over, after a yes. Everything on their disks is lost."""
@@ -77,11 +68,3 @@ def point_out(session: Session) -> None:
     with suppress(VoltageParkError):
         if key_from_environment() and (machines := ended_leases(session.machines(), session.client.now())):
             say(f"{overdue(machines)} %vp reap ends what is not wanted any more, %vp lease NAME 1d keeps it.")
-
-
-def overdue(machines: Sequence[Machine]) -> str:
-    """The machines whose lease is over, in words."""
-    daily = sum((24 * one.rate_hourly for one in machines if one.rate_hourly is not None), start=Decimal(0))
-    names = ", ".join(f"{one.label} ({rate(one.rate_hourly)})" for one in machines)
-    verb = "The lease is over for" if len(machines) == 1 else "The leases are over for"
-    return f"{verb} {names}: {cents(daily)} a day."

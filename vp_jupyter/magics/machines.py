@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
 from .. import tables
-from ..api import Machine, VoltageParkError, together
+from ..actions import changes, launching
+from ..actions.changes import Change, total_rate
+from ..api import Machine, VoltageParkError
 from ..api.naming import pick
-from ..api.records import Rental, VirtualMachine
-from ..connect.answers import until_answering
-from ..costs import lease_end, quote
-from ..formats import burn_rate, cents, missing, moment, number, rate, short_id, span, text, usd
+from ..api.records import VirtualMachine
+from ..costs import lease_end
+from ..formats import burn_rate, missing, moment, number, rate, short_id, span, text, usd
 from ..refused import Refused
 from ..session import Session
 from ..views import Card, Column, Note, Table
@@ -64,11 +63,6 @@ def ls(session: Session, args: Namespace) -> Any:
         )
     columns = [column for column in _COLUMNS if column.name != "lease_left" or any(ends)]
     return Table.of(frame, columns, caption=caption)
-
-
-def total_rate(machines: Sequence[Machine]) -> Decimal:
-    """USD per hour of all of them."""
-    return sum((one.rate_hourly for one in machines if one.rate_hourly is not None), start=Decimal(0))
 
 
 @command("show", MACHINE, group=GROUP)
@@ -127,65 +121,29 @@ def wait(session: Session, args: Namespace) -> Any:
 
 
 def until_running(session: Session, machine: Machine, *, timeout: float = 3600.0) -> Machine:
-    """Wait until a machine is up and its ssh, where it has one, answers, with a progress line; gives the
-    machine as it is then."""
-    deadline = time.monotonic() + timeout
-    progress = Progress()
-    _until(session, machine, "Running", timeout=timeout, progress=progress)
-    session.changed()
-    machine = session.client.machines.get(machine)
-    if machine.endpoints and not machine.runs_windows:
-        with _explained(session, machine, "answer"):
-            for target in session.reach.targets(machine):
-                until_answering(
-                    target,
-                    timeout=min(_SSH_PATIENCE, deadline - time.monotonic()),
-                    progress=lambda waited, label=target.label: progress(  # type: ignore[misc]
-                        f"{label}: Running, its ssh does not answer yet · {span(timedelta(seconds=waited))}"
-                    ),
-                )
-    return machine
-
-
-def _until(
-    session: Session, machine: Machine, status: str, *, progress: Progress, timeout: float = 3600.0
-) -> None:
-    """Wait with a progress line until a machine has a status."""
-    started = session.client.now()
-
-    def tell(record: VirtualMachine | Rental) -> None:
-        progress(f"{machine.label}: {record.status or 'starting'} · {span(session.client.now() - started)}")
-
-    family = session.client.machines.operations(machine)
-    with _explained(session, machine, f"be {status}"):
-        family.wait(machine.id, status=status, timeout=timeout, progress=tell)
+    """Wait until a machine is up and answers ssh, with a progress line; gives it as it is then."""
+    with _explained(session, machine, f"%vp wait {machine.id[:8]} waits on"):
+        return launching.until_up(session, machine, timeout=timeout, progress=Progress())
 
 
 @contextlib.contextmanager
-def _explained(session: Session, machine: Machine, what: str) -> Iterator[None]:
-    """An interrupt ends a wait, not the machine: this says so, and what it costs."""
+def _explained(session: Session, machine: Machine, further: str) -> Iterator[None]:
+    """An interrupt ends a wait, not the machine: this says so, what it costs and how to go on."""
     try:
         yield
     except (KeyboardInterrupt, VoltageParkError) as error:
         session.changed()
         why = f"{error} " if isinstance(error, VoltageParkError) else ""
-        id = machine.id[:8]
-        further = f"%vp start {id} starts it again" if what == "be Stopped" else f"%vp wait {id} waits on"
         raise Refused(
-            f"{why}Stopped waiting for {machine.label} ({machine.id}) to {what}. It is there and costs "
-            f"{rate(machine.rate_hourly)}: {further}, %vp rm {id} ends it."
+            f"{why}Stopped waiting for {machine.label} ({machine.id}). It is there and costs "
+            f"{rate(machine.rate_hourly)}: {further}, %vp rm {machine.id[:8]} ends it."
         ) from None
 
 
 @command("start", MACHINES, YES, group=GROUP)
 def start(session: Session, args: Namespace) -> Any:
     """Start stopped machines, after what that costs and a yes."""
-    machines = _chosen(session, args.machines)
-    zero = Decimal(0)
-    more = sum(((one.full_rate_hourly or zero) - (one.rate_hourly or zero) for one in machines), start=zero)
-    confirm(session, f"Start {_named(machines)}? {cost_change(session, more)}", yes=args.yes)
-    _each(session, machines, "started", lambda one: session.client.machines.operations(one).start(one.id))
-    return Note(f"Starting {_named(machines)}; %vp wait tells when a machine is up.")
+    return _carry_out(session, changes.start(session, _chosen(session, args.machines)), args)
 
 
 @command(
@@ -198,27 +156,8 @@ def start(session: Session, args: Namespace) -> Any:
 def stop(session: Session, args: Namespace) -> Any:
     """Stop machines. A stopped machine bills in full unless it is released, which gives its GPUs up."""
     machines = _chosen(session, args.machines)
-    if args.release and any(one.kind == "metal" for one in machines):
-        raise Refused("A bare-metal rental cannot be released: stopped it bills in full, %vp rm ends it.")
-    if args.release:
-        after = sum((one.released_rate_hourly or Decimal(0) for one in machines), start=Decimal(0))
-        effect = (
-            f"What runs there ends. {rate(after)} remain, for storage; GPUs may be gone at the next start."
-        )
-    else:
-        effect = (
-            f"What runs there ends, and they go on costing {rate(total_rate(machines))} (VMs: see --release)."
-        )
-    confirm(session, f"Stop {_named(machines)}? {effect}", yes=args.yes)
-
-    def end(machine: Machine) -> None:
-        if machine.kind == "vm":
-            session.client.vms.stop(machine.id, release=args.release)
-        else:
-            session.client.metal.stop(machine.id)
-
-    _each(session, machines, "stopped", end)
-    return Note(f"Stopped {_named(machines)}{' and released its GPUs' if args.release else ''}.")
+    change = changes.release(session, machines) if args.release else changes.stop(session, machines)
+    return _carry_out(session, change, args)
 
 
 @command(
@@ -231,15 +170,7 @@ def stop(session: Session, args: Namespace) -> Any:
 def reboot(session: Session, args: Namespace) -> Any:
     """Reboot the nodes of a rental; a VM is stopped and started again."""
     machine = session.machine(args.machine)
-    confirm(session, f"Reboot {_named([machine])}? What runs there ends.", yes=args.yes)
-    if machine.kind == "metal":
-        session.client.metal.reboot(machine.id, args.node or [host for host, _ in machine.endpoints])
-    else:
-        session.client.vms.stop(machine.id)
-        _until(session, machine, "Stopped", progress=Progress())  # a start before that would be lost
-        session.client.vms.start(machine.id)
-    session.changed()
-    return Note(f"Rebooting {machine.label}; %vp wait {machine.label} tells when it is up.")
+    return _carry_out(session, changes.reboot(session, machine, args.node), args)
 
 
 @command("rename", MACHINE, arg("name", help="the new name"), group=GROUP)
@@ -279,24 +210,10 @@ def remove(session: Session, args: Namespace) -> Any:
     """End machines for good, after a yes. Everything on their disks is lost."""
     machines = _chosen(session, args.machines)
     if args.node:
-        (machine,) = machines if len(machines) == 1 else (None,)
-        if machine is None or machine.kind != "metal":
+        if len(machines) != 1:
             raise Refused("--node takes nodes from one bare-metal rental.")
-        nodes = ", ".join(args.node)
-        question = f"Remove {nodes} from {machine.label}? Everything on it is lost."
-        confirm(session, question, yes=args.yes)
-        session.client.metal.remove_nodes(machine.id, args.node)
-        session.changed()
-        return Note(f"Removed {nodes} from {machine.label}.")
-    now = session.client.now()
-    each = "; ".join(
-        f"{one.label} ({one.kind}, {number(one.gpus)} GPUs, {rate(one.rate_hourly)}, "
-        f"{span(now - one.created) if one.created else 'age unknown'} old)"
-        for one in machines
-    )
-    confirm(session, f"End {each}? Everything on the disks is lost.", yes=args.yes)
-    _each(session, machines, "ended", lambda one: session.client.machines.operations(one).delete(one.id))
-    return Note(f"Ended {_named(machines)}: {rate(total_rate(machines))} less.")
+        return _carry_out(session, changes.remove_nodes(session, machines[0], args.node), args)
+    return _carry_out(session, changes.end(session, machines), args)
 
 
 @command(
@@ -321,40 +238,14 @@ def forward(session: Session, args: Namespace) -> Any:
 @command("relocate", MACHINE, YES, group=GROUP)
 def relocate(session: Session, args: Namespace) -> Any:
     """Move a released VM to a hostnode that has room, so that it can start again."""
-    machine = _vm(session, args.machine)
-    confirm(session, f"Move {_named([machine])} to another hostnode?", yes=args.yes)
-    session.client.vms.relocate(machine.id)
-    session.changed()
-    return Note(f"{machine.label} is moving; %vp show {machine.label} tells where it is.")
+    return _carry_out(session, changes.relocate(session, _vm(session, args.machine)), args)
 
 
-def cost_change(session: Session, more: Decimal) -> str:
-    """What a change of the burn rate means, in words: now, a day, in all, and how long the balance lasts."""
-    burn, balance = together(session.client.billing.hourly_rate, session.client.billing.balance)
-    priced = quote(more, burn_hourly=burn, balance=balance)
-    lasts = (
-        f", the balance of {cents(balance)} lasts {span(priced.lasts)}" if priced.lasts is not None else ""
-    )
-    word = "more" if more >= 0 else "less"
-    return (
-        f"{rate(abs(more))} {word} ({cents(abs(priced.rate_daily))} a day); "
-        f"everything then costs {burn_rate(priced.burn_hourly)}{lasts}."
-    )
-
-
-def _each(session: Session, machines: Sequence[Machine], done: str, act: Callable[[Machine], object]) -> None:
-    """Do something to one machine after the other. Where one fails, what is done is said, and what is not."""
-    for place, machine in enumerate(machines):
-        try:
-            act(machine)
-        except VoltageParkError as error:
-            session.changed()
-            if len(machines) == 1:
-                raise
-            before = f"{_named(machines[:place])}: {done}. " if place else ""
-            rest = f" Not tried: {_named(machines[place + 1 :])}." if machines[place + 1 :] else ""
-            raise Refused(f"{before}{machine.label}: {error}{rest}") from error
-    session.changed()
+def _carry_out(session: Session, change: Change, args: Namespace) -> Note:
+    """Ask, and do it."""
+    confirm(session, change.question, yes=args.yes)
+    change.act(Progress())
+    return Note(change.done)
 
 
 def _chosen(session: Session, references: Sequence[str]) -> list[Machine]:
@@ -362,10 +253,6 @@ def _chosen(session: Session, references: Sequence[str]) -> list[Machine]:
     return list(
         {one.id: one for one in (pick(reference, known, "machine") for reference in references)}.values()
     )
-
-
-def _named(machines: Sequence[Machine]) -> str:
-    return ", ".join(machine.label for machine in machines)
 
 
 def _vm(session: Session, reference: str) -> Machine:

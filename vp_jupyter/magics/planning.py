@@ -11,16 +11,16 @@ from typing import Any
 import pandas as pd
 
 from .. import costs, plots, tables
+from ..actions.choosing import one_of_each
+from ..actions.notices import standing, warning
 from ..api import together
 from ..api.offers import NETWORKS
 from ..formats import burn_rate, cents, missing, moment, number, side_by_side, span, text, usd
 from ..refused import Refused
 from ..session import Session
 from ..views import Card, Column, Note, Table
-from .budget import standing, warning
 from .dialogue import show
 from .grammar import arg, command
-from .market import one_of_each
 from .periods import account, day
 
 GROUP = "Money"

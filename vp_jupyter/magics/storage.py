@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from .. import tables
+from ..actions.changes import cost_change
 from ..api import together
 from ..api.naming import pick
 from ..api.records import Volume
@@ -16,7 +17,6 @@ from ..session import Session
 from ..views import Card, Column, Note, Table
 from .dialogue import confirm
 from .grammar import YES, arg, command
-from .machines import cost_change
 
 GROUP = "Storage"
 

@@ -1,12 +1,14 @@
-"""How the budget stands, for every command that spends or tells."""
+"""What everybody who looks is told: how the budget stands, which leases are over."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from .. import costs, tables
+from ..api import Machine
 from ..costs import Standing
-from ..formats import cents
+from ..formats import cents, rate
 from ..session import Session
 
 
@@ -32,3 +34,11 @@ def warning(now: Standing | None) -> str:
         more = f"At this rate {limit} will be exceeded: {cents(now.at_end)} by its end."
         said = f"{said} {more}".strip()
     return said
+
+
+def overdue(machines: Sequence[Machine]) -> str:
+    """The machines whose lease is over, in words."""
+    daily = sum((24 * one.rate_hourly for one in machines if one.rate_hourly is not None), start=Decimal(0))
+    names = ", ".join(f"{one.label} ({rate(one.rate_hourly)})" for one in machines)
+    verb = "The lease is over for" if len(machines) == 1 else "The leases are over for"
+    return f"{verb} {names}: {cents(daily)} a day."
