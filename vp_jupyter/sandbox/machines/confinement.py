@@ -70,7 +70,7 @@ def confined(program: Path, disk: Disk, *arguments: str, info_fd: int) -> list[s
     for path in _visible():
         if not any(path.is_relative_to(above) for above in shown):
             shown.append(path)
-            words += _show(path, files.keys())
+            words += _show(path, files.keys(), kept=(Path(TMP), Path(disk.home_path)))
     for path, real in files.items():
         words += ["--ro-bind", real, path]
     words += ["--ro-bind", program, PROGRAM, "--chdir", disk.home_path]
@@ -125,16 +125,19 @@ def _resolved(path: Path) -> Path:
     return path.parent.resolve() / path.name if path.is_relative_to("/usr") else path
 
 
-def _show(path: Path, others: Collection[Path]) -> Iterator[str | Path]:
-    """Words that show a path of this computer, read-only, leaving out what the disk has instead."""
+def _show(path: Path, others: Collection[Path], kept: Collection[Path]) -> Iterator[str | Path]:
+    """Words that show a path of this computer, read-only, leaving out what the disk has instead.
+
+    A Python may lie in what the machine calls its own /tmp or home, which are `kept` while it is off.
+    """
     if path in others:
         return
-    if path.is_symlink():
+    if path.is_symlink() and not any(path.is_relative_to(place) for place in kept):
         yield from ("--symlink", path.readlink(), path)
     elif any(other.is_relative_to(path) for other in others):
         # Nothing can be put into a folder that is shown whole: it is made, and its contents shown each.
         yield from ("--dir", path)
         for inner in sorted(path.iterdir()):
-            yield from _show(inner, others)
+            yield from _show(inner, others, kept)
     else:
         yield from ("--ro-bind", path, path)
