@@ -238,6 +238,7 @@ def test_python_variables_are_expanded_as_ipython_does(shell, vp, client):
 
 def test_tab_completes_commands_flags_and_live_names(shell, vp, client):
     vp("ls")
+    vp("keys")  # a busy computer may take longer for a first listing than TAB waits
     name = client.machines.list()[0].name
 
     def completions(line):

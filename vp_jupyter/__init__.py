@@ -13,8 +13,17 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .api import Client
+    from .panels import Costs, Launcher, Machines
 
-__all__ = ["Client", "__version__", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = [
+    "Client",
+    "Costs",
+    "Launcher",
+    "Machines",
+    "__version__",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
@@ -36,4 +45,8 @@ def __getattr__(name: str) -> Any:
         from .api import Client
 
         return Client
+    if name in ("Costs", "Launcher", "Machines"):
+        from . import panels
+
+        return getattr(panels, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -37,6 +37,7 @@ class Session:
         self.settings = settings
         self.sandbox: Sandbox | None = None
         self.reach = Reach(settings)
+        self.parts: dict[type, Any] = {}  # what the fronts keep for this session, each with a `close`
         self._client: Client | None = None
         self._one_at_a_time = threading.Lock()
         self._login: Secret | None = None
@@ -100,6 +101,8 @@ class Session:
 
     def close(self) -> None:
         """End what the session has started."""
+        while self.parts:
+            self.parts.popitem()[1].close()
         self.enter(None)
 
     def _reset(self) -> None:

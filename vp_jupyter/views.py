@@ -51,6 +51,11 @@ class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         greyed = [bool(value) for value in self[muted]] if muted else [False] * len(self)
         return columns, [list(row) for row in zip(*shown, strict=True)], greyed, caption
 
+    def shown(self) -> tuple[list[Column], list[list[str]], str]:
+        """What the display says: its columns, the texts of each row, its caption."""
+        columns, rows, _, caption = self._cells()
+        return columns, [[plain(cell) for cell in row] for row in rows], caption
+
     def _shape(self) -> tuple[list[str], list[Any]]:
         return [*self.columns], [*self.index]
 

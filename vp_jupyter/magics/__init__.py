@@ -72,6 +72,14 @@ def load(shell: InteractiveShell) -> None:
         threading.Thread(target=_look_at_leases, args=(magics,), name="vp-leases", daemon=True).start()
 
 
+def session_of(shell: InteractiveShell) -> Session:
+    """The session of a shell; %vp is registered there, where it is not yet."""
+    load(shell)
+    magics = _registered(shell)
+    assert isinstance(magics, VP)
+    return magics.session
+
+
 def _matcher(magics: VP) -> Any:
     """What TAB offers on a %vp line, in place of Python's names, files and other magics."""
 

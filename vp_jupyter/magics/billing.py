@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from .. import costs, plots, tables
+from .. import costs, listings, tables
+from ..actions import accounts
+from ..actions.accounts import Account, account
 from ..api import together
 from ..formats import cents, moment, short_id, text, usd
 from ..refused import Refused
@@ -16,7 +17,7 @@ from ..session import Session
 from ..views import Column, Note, Table
 from .dialogue import show
 from .grammar import arg, command
-from .periods import PERIOD, TYPES, Account, account, asked
+from .periods import PERIOD, TYPES, asked
 
 GROUP = "Money"
 
@@ -28,18 +29,6 @@ _LINES = [
     Column("part", "part"),
     Column("amount", "USD in the period", usd, right=True),
     Column("note", "note", wraps=True),
-]
-_SUMS = [
-    Column("machine", "machine"),
-    Column("kind", "kind"),
-    Column("type", "type"),
-    Column("part", "part"),
-    Column("charged", "charged, USD", cents, right=True),
-    Column("credited", "credited", cents, right=True),
-    Column("deposited", "paid in", cents, right=True),
-    Column("other", "other", cents, right=True),
-    Column("partial", "", lambda partial: "in part" if partial else ""),
-    Column("id", "id", short_id),
 ]
 
 
@@ -67,37 +56,10 @@ def bill(session: Session, args: Namespace) -> Any:
     caption = f"{known.days} (UTC): {_in_words(known)}"
     if not by and not args.plot:
         return lines_table(known, caption)
-    spent = _spend(known, by or ["day"])
+    spent = accounts.spend(known, by or ["day"])
     if args.plot:
-        show(_plot(spent, by or ["day"], known))
-    nothing = {name for name in ("credited", "deposited", "other") if not spent[name].any()}
-    columns = [column for column in _columns(by or ["day"]) if column.name not in nothing]
-    return Table.of(spent, columns, caption=caption)
-
-
-def _spend(known: Account, by: Sequence[str]) -> Any:
-    try:
-        return costs.spend(known.lines, by, start=known.start, end=known.end, labels=known.labels)
-    except ValueError as error:
-        raise Refused(f"{error} See %vp bill -h.") from None
-
-
-def _columns(by: Sequence[str]) -> list[Column]:
-    times = [Column(one, one, _time(one)) for one in by if one in ("hour", "day", "week", "month")]
-    return [*times, *(Column(one, one) for one in by if one.startswith("tag")), *_SUMS]
-
-
-def _time(unit: str) -> Any:
-    shape = {"hour": "%Y-%m-%d %H:%M UTC", "month": "%Y-%m"}.get(unit, "%Y-%m-%d")
-    return lambda value: format(value, shape)
-
-
-def _plot(spent: Any, by: Sequence[str], known: Account) -> plots.Plot:
-    times = [one for one in by if one in ("hour", "day", "week", "month")]
-    things = [one for one in by if one not in times]
-    if times:
-        return plots.spend_bars(spent, times[0], group=things[0] if things else None)
-    return plots.treemap(spent, things, period=known.days)
+        show(accounts.plot(spent, by or ["day"], known))
+    return listings.spending(spent, by or ["day"], caption=caption)
 
 
 def _in_words(known: Account) -> str:

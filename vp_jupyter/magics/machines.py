@@ -5,64 +5,34 @@ from __future__ import annotations
 import contextlib
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from typing import Any
 
-import pandas as pd
-
-from .. import tables
+from .. import listings
 from ..actions import changes, launching
 from ..actions.changes import Change, total_rate
 from ..api import Machine, VoltageParkError
 from ..api.naming import pick
 from ..api.records import VirtualMachine
-from ..costs import lease_end
-from ..formats import burn_rate, missing, moment, number, rate, short_id, span, text, usd
+from ..formats import burn_rate, moment, number, rate, span, text
 from ..refused import Refused
 from ..session import Session
-from ..views import Card, Column, Note, Table
+from ..views import Card, Note
 from .dialogue import Progress, confirm
 from .grammar import MACHINE, MACHINES, YES, arg, command
 
 GROUP = "Machines"
-
-_SSH_PATIENCE = 300.0  # seconds for a machine that runs to answer; networks may not let ssh through
-
-
-def _left(value: timedelta) -> str:
-    return "over" if not missing(value) and value <= timedelta() else span(value)
-
-
-_COLUMNS = [
-    Column("name", "name"),
-    Column("kind", "kind"),
-    Column("status", "status"),
-    Column("gpus", "GPUs", number, right=True),
-    Column("address", "address"),
-    Column("rate_hourly", "$/h", usd, right=True),
-    Column("age", "age", span, right=True),
-    Column("lease_left", "lease left", _left, right=True),
-    Column("tags", "tags", wraps=True),
-    Column("id", "id", short_id),
-]
 
 
 @command("ls", arg("--tag", help="only machines with this tag"), group=GROUP)
 def ls(session: Session, args: Namespace) -> Any:
     """VMs and rentals together: what runs, where, and what it costs per hour."""
     machines = [one for one in session.machines() if args.tag in (None, *one.tags)]
-    now = session.client.now()
-    frame = tables.machines(machines, now)
-    ends = [lease_end(one.tags) for one in machines]
-    left = [pd.NaT if end is None else end - now for end in ends]
-    frame["lease_left"] = pd.Series(left, dtype="timedelta64[us]")
     caption = f"{len(machines)} machines, {burn_rate(total_rate(machines))} together."
     if not machines:
         caption = (
             f"No machine has the tag {args.tag}." if args.tag else "No machines: %vp prices, %vp launch."
         )
-    columns = [column for column in _COLUMNS if column.name != "lease_left" or any(ends)]
-    return Table.of(frame, columns, caption=caption)
+    return listings.machines(machines, session.client.now(), caption=caption)
 
 
 @command("show", MACHINE, group=GROUP)

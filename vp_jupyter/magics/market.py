@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
 from typing import Any
 
-from .. import tables
+from .. import listings, tables
 from ..actions.choosing import one_of_each
-from ..api import Offer, together
+from ..api import together
 from ..api.naming import pick
-from ..formats import number, rate, short_id, side_by_side, usd
+from ..formats import number, rate, usd
 from ..refused import Refused
 from ..session import Session
 from ..views import Card, Column, Table
 from .grammar import arg, command
 
 GROUP = "Find"
-
-_COLUMNS = [
-    Column("gpus", "GPUs", number, right=True),
-    Column("kind", "kind"),
-    Column("network", "network"),
-    Column("operating_system", "system"),
-    Column("rate_hourly", "$/h", usd, right=True),
-    Column("rate_per_gpu_hour", "$/GPU-h", usd, right=True),
-    Column("rate_daily", "$/day", usd, right=True),
-    Column("stock", "to be had", right=True),
-    Column("locations", "where", side_by_side, wraps=True),
-    Column("vcpus", "vCPU", number, right=True),
-    Column("ram_gb", "RAM GB", number, right=True),
-    Column("storage_gb", "disk GB", number, right=True),
-    Column("id", "id", short_id),
-]
 
 
 @command(
@@ -57,22 +40,7 @@ def prices(session: Session, args: Namespace) -> Any:
             raise Refused(f"Nothing is sold with {args.gpus} GPUs: see %vp prices.")
     if not args.all:
         offers = one_of_each(offers, session.settings.operating_system)
-    return offers_table(offers, place)
-
-
-def offers_table(offers: list[Offer], place: Callable[[str], str]) -> Table:
-    """Offers as a table, those that are sold out greyed."""
-    frame = tables.offers(offers, place)
-    frame.insert(8, "stock", tables.texts(map(_stock, offers)))
-    free = sum(not offer.sold_out for offer in offers)
-    caption = f"{free} of {len(offers)} can be had now. Prices in USD; a day is 24 hours."
-    return Table.of(frame, _COLUMNS, caption=caption, muted="sold_out")
-
-
-def _stock(offer: Offer) -> str:
-    if offer.sold_out:
-        return "sold out"
-    return "some" if offer.available is None else f"{offer.available:,}"
+    return listings.offers(offers, place)
 
 
 def _preset(session: Session, reference: str) -> Card:

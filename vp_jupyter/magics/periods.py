@@ -1,16 +1,11 @@
-"""The period that a command about money is asked for, and the account in it."""
+"""The period that a command about money is asked for."""
 
 from __future__ import annotations
 
 import re
 from argparse import Namespace
-from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import date, timedelta
 
-from .. import tables
-from ..api import together
-from ..api.billing import Period
 from ..formats import text
 from ..refused import Refused
 from ..session import Session
@@ -27,30 +22,6 @@ PERIOD = (
     arg("--to", dest="until", metavar="DATE", help="last day, YYYY-MM-DD (default: today)"),
     arg("--last", metavar="30d", help="the last days instead, today among them"),
 )
-
-
-class Account(NamedTuple):
-    """The lines of the account from `start` to before `end` (UTC; when they were read, if that is first)."""
-
-    lines: Any  # as `tables.transactions`
-    labels: Any  # as `tables.labels`
-    start: datetime
-    end: datetime
-    periods: Sequence[Period]
-
-    @property
-    def days(self) -> str:
-        """The period in words."""
-        last = (self.end - timedelta(microseconds=1)).date()
-        return f"{self.start:%Y-%m-%d} to {last:%Y-%m-%d}"
-
-
-def account(session: Session, earliest: date, latest: date, *, types: Sequence[str] = ()) -> Account:
-    """Read the days from `earliest` to `latest` (UTC), with what is known of what was billed."""
-    periods, labels = together(
-        lambda: session.client.billing.history(earliest, latest, types=types), session.labels
-    )
-    return Account(tables.transactions(periods), labels, periods[0].start, periods[-1].end, periods)
 
 
 def asked(session: Session, args: Namespace) -> tuple[date, date]:

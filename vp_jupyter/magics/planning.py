@@ -8,9 +8,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import pandas as pd
-
 from .. import costs, plots, tables
+from ..actions import accounts
 from ..actions.choosing import one_of_each
 from ..actions.notices import standing, warning
 from ..api import together
@@ -21,11 +20,9 @@ from ..session import Session
 from ..views import Card, Column, Note, Table
 from .dialogue import show
 from .grammar import arg, command
-from .periods import account, day
+from .periods import day
 
 GROUP = "Money"
-
-HISTORY = 180  # days that a forecast looks back
 
 _RATES = [
     Column("rate_hourly", "$/h", usd, right=True),
@@ -97,40 +94,14 @@ def forecast(session: Session, args: Namespace) -> Any:
     interval that holds the truth in 80 of 100 cases if it is right. Beside each is how it would have done in
     the last months: backtests a week apart, each 14 days ahead.
     """
-    today = session.today()
-    last = day(args.until) if args.until else _month_end(today)
-    if last < today:
-        raise Refused(f"{last} is over: a forecast goes ahead.")
-    known, rate_hourly, balance = together(
-        lambda: account(session, today - timedelta(days=HISTORY), today),
-        session.client.billing.hourly_rate,
-        session.client.billing.balance,
-    )
-    until = datetime(last.year, last.month, last.day, tzinfo=known.end.tzinfo) + timedelta(days=1)
-    try:
-        ahead = costs.forecast(
-            known.lines,
-            start=known.start,
-            now=known.end,
-            until=until,
-            burn_hourly=rate_hourly,
-            balance=balance,
-        )
-    except ImportError as error:
-        raise Refused(str(error)) from None
+    found = accounts.ahead(session, day(args.until) if args.until else None)
     if args.plot:
-        month = known.lines[known.lines["end"] > pd.Timestamp(known.end.replace(day=1)).normalize()]
-        begin = datetime(today.year, today.month, 1, tzinfo=known.end.tzinfo)
-        daily = costs.spend(month, ["day"], start=begin, end=known.end)
-        daily = daily[daily["day"] >= pd.Timestamp(begin)].reset_index(drop=True)
-        budget = session.budget
-        limit = budget.amount if budget is not None and budget.period == "month" else None
-        show(plots.spend_cumulative(daily, now=known.end, budget=limit, forecast=ahead))
-    caption = f"From now to the end of {last} (UTC); the balance is {cents(balance)}."
-    table = ahead.summary.copy()
+        show(found.plot(session))
+    caption = f"From now to the end of {found.last} (UTC); the balance is {cents(found.balance)}."
+    table = found.forecast.summary.copy()
     table.insert(4, "interval", _interval(table, "low", "high", _dollars))
     table.insert(8, "empty_interval", _interval(table, "empty_low", "empty_high", _date))
-    return Table.of(table, _FORECAST, caption=" ".join([caption, *ahead.notes]))
+    return Table.of(table, _FORECAST, caption=" ".join([caption, *found.forecast.notes]))
 
 
 def _dollars(value: object) -> str:
@@ -163,10 +134,6 @@ _FORECAST = [
     Column("error_share", "off by", _percent, right=True),
     Column("coverage", "in the interval", _percent, right=True),
 ]
-
-
-def _month_end(today: Any) -> Any:
-    return (today.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
 
 
 @command(

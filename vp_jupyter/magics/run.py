@@ -22,6 +22,7 @@ from . import (
     leases,
     machines,
     market,
+    panel,
     planning,
     remote,
     scale,
@@ -31,6 +32,7 @@ from .grammar import Finished
 
 FAMILIES = (
     account,
+    panel,
     market,
     launch,
     machines,
