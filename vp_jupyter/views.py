@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -51,10 +51,11 @@ class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         greyed = [bool(value) for value in self[muted]] if muted else [False] * len(self)
         return columns, [list(row) for row in zip(*shown, strict=True)], greyed, caption
 
-    def shown(self) -> tuple[list[Column], list[list[str]], str]:
-        """What the display says: its columns, the texts of each row, its caption."""
-        columns, rows, _, caption = self._cells()
-        return columns, [[plain(cell) for cell in row] for row in rows], caption
+    def shown(self, without: Collection[str] = ()) -> tuple[list[Column], list[list[str]]]:
+        """The columns of the display, except some, and the texts of each row."""
+        columns, rows, _, _ = self._cells()
+        places = [place for place, column in enumerate(columns) if column.name not in without]
+        return [columns[place] for place in places], [[plain(row[place]) for place in places] for row in rows]
 
     def _shape(self) -> tuple[list[str], list[Any]]:
         return [*self.columns], [*self.index]

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ..api import Offer
 from ..api.offers import NETWORKS
-from ..refused import Refused
+from ..refused import Refused, SoldOut
 
 
 def one_of_each(offers: Iterable[Offer], preferred_system: str) -> list[Offer]:
@@ -42,7 +42,8 @@ def chosen_offer(
     """The cheapest offer that can be had now for a launch of `gpus` GPUs.
 
     A VM has one of the sizes for sale and prefers a system; bare metal takes whole nodes of one place, on
-    `network` or the cheapest. Raises `Refused` that says what there is instead.
+    `network` or the cheapest. Raises `SoldOut` where there is none now, and
+    `Refused` where there never is, with what there is instead.
     """
     if metal:
         fitting = [
@@ -57,7 +58,7 @@ def chosen_offer(
         free = [offer for offer in fitting if (offer.available or 0) * offer.gpus >= gpus]
         if not free:
             most = max((offer.available or 0) * offer.gpus for offer in fitting)
-            raise Refused(f"No place has {gpus} such GPUs free now; the most in one place is {most}.")
+            raise SoldOut(f"No place has {gpus} such GPUs free now; the most in one place is {most}.")
         return free[0]
     if network is not None or at is not None:
         raise Refused("A VM has no choice of network or place: add --metal, or leave that out.")
@@ -74,5 +75,5 @@ def chosen_offer(
     if best.sold_out:
         some = sorted({offer.gpus for offer in offers if offer.kind == "vm" and not offer.sold_out})
         instead = f"VMs with {', '.join(map(str, some))} GPUs are free." if some else "No VM is free now."
-        raise Refused(f"VMs with {gpus} GPUs{f' and {system}' if system else ''} are sold out. {instead}")
+        raise SoldOut(f"VMs with {gpus} GPUs{f' and {system}' if system else ''} are sold out. {instead}")
     return best

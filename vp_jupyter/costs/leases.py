@@ -15,12 +15,12 @@ class _Tagged(Protocol):
 
 Tagged = TypeVar("Tagged", bound=_Tagged)
 PREFIX = "until:"  # the tag is ``until:2026-11-24T18:30Z``
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def duration(text: str) -> timedelta:
-    """``90m``, ``6h``, ``2d``, ``1w``, or several: ``1d12h``. Raises `ValueError` for anything else."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)([mhdw])", text.strip().lower())
+    """``30s``, ``90m``, ``6h``, ``2d``, ``1w``, or several: ``1d12h``. Raises `ValueError` for anything else."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text.strip().lower())
     if not parts or "".join(number + unit for number, unit in parts) != text.strip().lower():
         raise ValueError(f"{text!r} is no time span: write 90m, 6h, 2d or 1d12h.")
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from ..actions.notices import standing, warning
 from ..api import Deployment, NotFound, Offer, together
 from ..api.naming import pick
 from ..api.offers import NETWORKS
+from ..costs import Standing
 from ..formats import plain, rate
-from ..refused import Refused
+from ..refused import Refused, SoldOut
 from ..session import Session
 from ..views import Note
 from . import storage
@@ -26,14 +27,15 @@ from .machines import card, until_running
 GROUP = "Launch"
 
 
-@command(
-    "launch",
+CHOICE = (
     arg("--gpus", type=int, help="how many GPUs"),
     arg("--preset", live="presets", help="a VM preset, by its id, in place of --gpus"),
     arg("--metal", action="store_true", help="bare metal, in whole nodes"),
     arg("--network", choices=NETWORKS, help="of bare metal (default: the cheapest)"),
     arg("--location", live="locations", help="of bare metal: a city or an id"),
     arg("--os", help="a part of the operating system's name (VMs)"),
+)
+ORDER = (
     arg("--name", help="what to call it"),
     arg(
         "--key",
@@ -50,6 +52,13 @@ GROUP = "Launch"
     ),
     arg("--over-budget", action="store_true", help="launch although the budget would be exceeded"),
     arg("--no-wait", action="store_true", help="do not wait until it is up"),
+)
+
+
+@command(
+    "launch",
+    *CHOICE,
+    *ORDER,
     arg("--dry-run", action="store_true", help="stop at the quote"),
     YES,
     group=GROUP,
@@ -60,19 +69,32 @@ def launch(session: Session, args: Namespace) -> Any:
 
     As %%vp launch the cell's body is cloud-init YAML with packages, write_files and runcmd.
     """
+    ordered, limit = quoted(session, args, session.client.offers)
+    if args.dry_run:
+        return Note("A dry run: nothing was launched.")
+    require_budget(limit, args)
+    confirm(session, launching.question(ordered), yes=args.yes)
+    return launched(session, launching.deploy(session, ordered), ordered, wait=not args.no_wait)
+
+
+def quoted(
+    session: Session, args: Namespace, offers: Callable[[], Sequence[Offer]]
+) -> tuple[Order, Standing | None]:
+    """The order that the arguments of `CHOICE` and `ORDER` make, with its quote shown, and what it does to
+    the budget. `offers` gives what can be had."""
     client = session.client
-    offers, machines, known_keys, burn, balance = together(
-        client.offers,
+    found, machines, known_keys, burn, balance = together(
+        offers,
         session.machines,
         lambda: keys.listed(session),
         client.billing.hourly_rate,
         client.billing.balance,
     )
-    session.seen("presets", fetch=lambda _: offers, max_age=0)
+    session.seen("presets", fetch=lambda _: found, max_age=0)
     choices = args.key or [one.strip() for one in session.settings.default_key.split(",") if one.strip()]
     ordered = launching.order(
         session,
-        _offer(session, offers, args),
+        choose(session, found, args),
         machines,
         known_keys,
         gpus=args.gpus,
@@ -86,16 +108,17 @@ def launch(session: Session, args: Namespace) -> Any:
     )
     limit = standing(session, burn + ordered.rate_hourly)
     show(launching.quote_card(session, ordered, burn, balance, limit))
-    if args.dry_run:
-        return Note("A dry run: nothing was launched.")
+    return ordered, limit
+
+
+def require_budget(limit: Standing | None, args: Namespace) -> None:
+    """Raises `Refused` where the budget would be exceeded, and nobody has said that it may."""
     if limit is not None and limit.breaks and not args.over_budget:
         raise Refused(f"{warning(limit)} Nothing was launched: --over-budget launches all the same.")
-    confirm(session, launching.question(ordered), yes=args.yes)
-    return _launched(session, launching.deploy(session, ordered), ordered, wait=not args.no_wait)
 
 
-def _launched(session: Session, deployed: Deployment, ordered: Order, *, wait: bool) -> Any:
-    """From the deploy's answer to a machine that is up, with its ssh cell."""
+def launched(session: Session, deployed: Deployment, ordered: Order, *, wait: bool) -> Any:
+    """From a deploy's answer to a machine that is up, with its ssh cell."""
     hourly = ordered.rate_hourly
     if deployed.warning:
         say(f"The service says: {plain(deployed.warning)}")
@@ -116,14 +139,15 @@ def _launched(session: Session, deployed: Deployment, ordered: Order, *, wait: b
     return card(session, machine)
 
 
-def _offer(session: Session, offers: Sequence[Offer], args: Namespace) -> Offer:
+def choose(session: Session, offers: Sequence[Offer], args: Namespace) -> Offer:
+    """The offer that the arguments of `CHOICE` ask for. Raises `SoldOut`, `Refused` for what is not sold."""
     if args.preset:
         if args.metal or args.gpus:
             raise Refused("--preset is a VM of its own: leave --gpus and --metal out.")
         presets = [offer for offer in offers if offer.kind == "vm"]
         chosen = pick(args.preset, presets, "preset", name=lambda offer: offer.id)
         if chosen.sold_out:
-            raise Refused("That preset is sold out: %vp prices shows what can be had.")
+            raise SoldOut("That preset is sold out: %vp prices shows what can be had.")
         return chosen
     if args.gpus is None:
         raise Refused("How many GPUs? %vp launch --gpus N, or --preset ID; %vp prices shows what there is.")

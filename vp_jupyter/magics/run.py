@@ -27,6 +27,7 @@ from . import (
     remote,
     scale,
     storage,
+    watch,
 )
 from .grammar import Finished
 
@@ -35,6 +36,7 @@ FAMILIES = (
     panel,
     market,
     launch,
+    watch,
     machines,
     connect,
     remote,

@@ -58,6 +58,7 @@ class Machines(Panel):
 
         self.grid.show(
             listings.machines(self.readings["machines"], now),
+            without=("id",),
             key=lambda row: row["id"],
             name=lambda row: row["name"],
             tone=tone,

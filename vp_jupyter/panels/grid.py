@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,18 @@ class Grid(anywidget.AnyWidget):
         self,
         table: Table,
         *,
+        without: Collection[str] = (),
         key: Callable[[Any], str] | None = None,
         name: Callable[[Any], str] = lambda row: "",
         tone: Callable[[Any], str] = lambda row: "",
     ) -> None:
-        """Show a table. Of a row of its data, `key` gives what tells it from others (its place, otherwise),
-        `name` what it is called for who does not see it, and `tone` gives ``muted`` for one that cannot be
-        chosen, ``warning`` for one that stands out."""
-        columns, cells, _ = table.shown()
+        """Show a table `without` some of its columns.
+
+        Of a row of its data, `key` gives what tells it from others (its place, otherwise), `name` what it is
+        called for who does not see it, and `tone` gives ``muted`` for one that cannot be chosen, ``warning``
+        for one that stands out.
+        """
+        columns, cells = table.shown(without)
         rows = [
             {
                 "key": key(row) if key else str(place),

@@ -127,6 +127,7 @@ class Launcher(Panel):
         keys = map(_key, offers)
         self.grid.show(
             listings.offers(offers, self.readings["places"]),
+            without=("id", "rate_daily"),
             key=lambda _: next(keys),
             name=lambda row: (
                 f"{row['gpus']} GPUs, {row['kind']}, {row['network'] or row['operating_system']}"

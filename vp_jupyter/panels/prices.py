@@ -29,6 +29,7 @@ class Prices(Panel):
         offers = self._offers()
         self.grid.show(
             listings.offers(offers, self.readings["places"]),
+            without=("id",),
             tone=lambda row: "muted" if row["sold_out"] else "",
         )
         frame = tables.offers(offers, self.readings["places"])

@@ -138,7 +138,7 @@ class Costs(Panel):
         total = costs.total(spent.assign(amount=spent["charged"]))
         caption = f"{known.days} (UTC): charged {usd(total)} in the rows shown."
         self._table = listings.spending(spent, self.by, caption=caption)
-        self.grid.show(self._table)
+        self.grid.show(self._table, without=("id",))
 
     def _draw(self, known: Account) -> None:
         place = self.tabs.selected_index or 0
