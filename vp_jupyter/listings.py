@@ -18,15 +18,15 @@ def _left(value: timedelta) -> str:
     return "over" if not missing(value) and value <= timedelta() else span(value)
 
 
-_MACHINES = [
+_MACHINES = [  # what it is called, does and costs first: windows are narrow
     Column("name", "name"),
-    Column("kind", "kind"),
     Column("status", "status"),
-    Column("gpus", "GPUs", number, right=True),
-    Column("address", "address"),
     Column("rate_hourly", "$/h", usd, right=True),
+    Column("gpus", "GPUs", number, right=True),
+    Column("kind", "kind"),
     Column("age", "age", span, right=True),
     Column("lease_left", "lease left", _left, right=True),
+    Column("address", "address"),
     Column("tags", "tags", wraps=True),
     Column("id", "id", short_id),
 ]
@@ -35,15 +35,15 @@ _OFFERS = [
     Column("gpus", "GPUs", number, right=True),
     Column("kind", "kind"),
     Column("network", "network"),
-    Column("operating_system", "system"),
     Column("rate_hourly", "$/h", usd, right=True),
     Column("rate_per_gpu_hour", "$/GPU-h", usd, right=True),
-    Column("rate_daily", "$/day", usd, right=True),
     Column("stock", "to be had", right=True),
+    Column("operating_system", "system"),
     Column("locations", "where", side_by_side, wraps=True),
     Column("vcpus", "vCPU", number, right=True),
     Column("ram_gb", "RAM GB", number, right=True),
     Column("storage_gb", "disk GB", number, right=True),
+    Column("rate_daily", "$/day", usd, right=True),
     Column("id", "id", short_id),
 ]
 

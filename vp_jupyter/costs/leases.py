@@ -19,7 +19,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 def duration(text: str) -> timedelta:
-    """``30s``, ``90m``, ``6h``, ``2d``, ``1w``, or several: ``1d12h``. Raises `ValueError` for anything else."""
+    """``30s``, ``90m``, ``6h``, ``2d``, ``1w``, or several: ``1d12h``. Raises `ValueError` otherwise."""
     parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw])", text.strip().lower())
     if not parts or "".join(number + unit for number, unit in parts) != text.strip().lower():
         raise ValueError(f"{text!r} is no time span: write 90m, 6h, 2d or 1d12h.")
