@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 
-PATIENCE = 60.0  # seconds for anything; far beyond what it takes
+PATIENCE = 20.0  # seconds for anything; far beyond what it takes
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",

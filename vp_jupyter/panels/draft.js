@@ -2,6 +2,7 @@
 
 function render({ model, el }) {
   el.classList.add("vp-draft");
+  el.dataset.lmSuppressShortcuts = "true"; // keys are for what has the focus, not for the notebook
   const field = document.createElement("textarea");
   const label = document.createElement("label");
   field.id = `vp-${Math.random().toString(36).slice(2)}`;
@@ -22,9 +23,6 @@ function render({ model, el }) {
     timer = setTimeout(send, 200);
   };
   field.onblur = send;
-  for (const event of ["keydown", "keypress"]) {
-    field.addEventListener(event, (pressed) => pressed.stopPropagation()); // or the notebook takes the keys
-  }
   const heard = (message) => {
     if (message.clear) field.value = "";
   };

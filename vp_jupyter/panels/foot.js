@@ -25,6 +25,7 @@ function insertCell(model, el, source) {
 
 function render({ model, el }) {
   el.classList.add("vp-foot");
+  el.dataset.lmSuppressShortcuts = "true"; // keys are for what has the focus, not for the notebook
   const status = element("div", { role: "status", ariaLive: "polite", className: "vp-status" });
   const question = element("div", { role: "alertdialog", className: "vp-question", hidden: true });
   const snippet = element("div", { className: "vp-snippet", hidden: true });
@@ -48,7 +49,9 @@ function render({ model, el }) {
     yes.classList.toggle("vp-danger", model.get("danger"));
     yes.onclick = () => answer(true);
     no.onclick = () => answer(false);
-    question.onkeydown = (event) => event.key === "Escape" && answer(false);
+    question.onkeydown = (event) => {
+      if (event.key === "Escape") answer(false);
+    };
     question.ariaLabel = asked;
     question.replaceChildren(element("p", { textContent: asked }), yes, no);
     no.focus(); // what costs nothing is what a hasty Enter gets

@@ -9,6 +9,7 @@ function cellOf(tag, column) {
 
 function render({ model, el }) {
   el.classList.add("vp-grid");
+  el.dataset.lmSuppressShortcuts = "true"; // keys are for what has the focus, not for the notebook
   const table = document.createElement("table");
   const empty = document.createElement("div");
   const group = `vp-${Math.random().toString(36).slice(2)}`;
