@@ -88,7 +88,8 @@ def notebook(request, page, server):
         server.write(name, *cells)
         return Notebook(page, server, name, **options)
 
-    return make
+    yield make
+    server.end_kernels()
 
 
 @pytest.fixture

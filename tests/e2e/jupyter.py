@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 
-PATIENCE = 20.0  # seconds for anything; far beyond what it takes
+PATIENCE = 40.0  # seconds for anything; far beyond what it takes
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -75,8 +75,7 @@ class Server:
     def _answers(self) -> bool:
         assert self._process.poll() is None, Path(self._log.name).read_text()[-2000:]
         try:
-            with urllib.request.urlopen(f"{self.url}/api/status?token=token", timeout=5):
-                return True
+            return bool(self._ask("status"))
         except OSError:
             return False
 
@@ -94,6 +93,18 @@ class Server:
     def read(self, name: str) -> str:
         """A saved notebook, as it is on the disk."""
         return (self.root / name).read_text()
+
+    def end_kernels(self) -> None:
+        """End all kernels, and what they do."""
+        for session in json.loads(self._ask("sessions")):
+            self._ask(f"sessions/{session['id']}", "DELETE")
+
+    def _ask(self, path: str, method: str = "GET") -> bytes:
+        request = urllib.request.Request(
+            f"{self.url}/api/{path}", method=method, headers={"Authorization": "token token"}
+        )
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            return answer.read()
 
     def stop(self) -> None:
         os.killpg(self._process.pid, signal.SIGTERM)

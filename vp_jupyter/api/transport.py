@@ -195,6 +195,10 @@ class Transport:
             failure = f"could not reach {self.base_url} ({error or type(error).__name__})."
         except (httpx.InvalidURL, UnicodeError):
             failure = "this is not an address that can be asked."
+        except RuntimeError:  # another thread has closed the client, before or while this one asks
+            if not self._http.is_closed:
+                raise
+            failure = "this client has been closed."
         raise ConnectionFailed(f"{asked}: {failure} {ConnectionFailed.advice}")
 
     def _within(self, location: str, asked: str) -> str:

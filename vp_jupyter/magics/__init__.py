@@ -73,8 +73,9 @@ def load(shell: InteractiveShell) -> None:
 
 
 def session_of(shell: InteractiveShell) -> Session:
-    """The session of a shell; %vp is registered there, where it is not yet."""
-    load(shell)
+    """The session of a shell; the extension is loaded there, where it is not yet."""
+    if not isinstance(_registered(shell), VP):
+        shell.run_line_magic("load_ext", "vp_jupyter")
     magics = _registered(shell)
     assert isinstance(magics, VP)
     return magics.session

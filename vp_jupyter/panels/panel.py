@@ -83,8 +83,9 @@ class Panel:
         shell = get_ipython()
         in_notebook = shell is not None and hasattr(shell, "kernel")
         self._static = self._form()
-        self._shown = display(_mime(self._static, self._text()), raw=True, display_id=True)
+        shown = display(_mime(self._static, self._text()), raw=True, display_id=True)
         if in_notebook:
+            self._shown = shown
             _Cells.of(self.session).replace(self)
             display(self.widget)
             self._refresh.add(self)

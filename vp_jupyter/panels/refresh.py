@@ -24,6 +24,9 @@ READINGS: Mapping[str, Callable[[Session], Any]] = {
 }
 
 
+_MOMENT = 2.0  # seconds
+
+
 class Reader(Protocol):
     """What the loop reads for."""
 
@@ -76,10 +79,13 @@ class Refresh:
         self._wake.set()
 
     def close(self) -> None:
-        """Read for nobody any more."""
+        """Read for nobody any more; a reading that is under way gets a moment to end."""
         with self._lock:
             self._readers.clear()
+            thread = self._thread
         self._wake.set()
+        if thread is not None:
+            thread.join(_MOMENT)
 
     def now(self) -> None:
         """Read at once, and not only when it is time."""
