@@ -369,3 +369,30 @@ def test_the_client_is_in_the_namespace_of_the_package(sandbox):
     import vp_jupyter
 
     assert vp_jupyter.Client is Client
+
+
+def test_watching_says_what_can_be_had_now(vp):
+    found = vp("watch --gpus 1")
+    assert list(found["gpus"]) == [1]
+    assert "It can be had now." in vp.printed
+
+
+def test_watching_gives_up_and_launches_nothing(vp, client):
+    while any(one.kind == "vm" and one.gpus == 8 and not one.sold_out for one in client.offers()):
+        vp("launch --gpus 8 --yes --no-wait")
+    before = {machine.id for machine in client.machines.list()}
+    vp("watch --gpus 8 --until 1s --launch --max-rate 20 --yes")
+    assert "Still sold out after 1s: nothing was launched." in vp.printed
+    assert {machine.id for machine in client.machines.list()} == before
+
+
+def test_what_is_watched_for_is_taken_under_its_ceiling_alone(vp, client):
+    vp("watch --gpus 1 --launch --yes")
+    assert "For how much at the most? Add --max-rate" in vp.printed
+    vp("watch --gpus 1 --until 1s --launch --max-rate 1.5 --yes")
+    assert "Still $1.99/h, above $1.50/h after 1s" in vp.printed
+    vp("watch --gpus 1 --launch --max-rate 2")
+    assert "Nobody can answer here" in vp.printed
+    assert not any(one.name == "watched-for" for one in client.machines.list())
+    vp("watch --gpus 1 --launch --max-rate 2 --name watched-for --yes")
+    assert client.machines.find("watched-for").status == "Running"

@@ -120,6 +120,19 @@ def test_a_panel_refreshes_by_itself_while_a_cell_runs(panel, client):
         one.wait_until_idle()
 
 
+def test_a_cell_that_is_run_again_has_one_panel(panel):
+    one, shown = panel("machines")
+    one.run(2)
+    shown.locator(".vp-grid input").first.wait_for()
+    assert shown.count() == 1
+    one.write(
+        3,
+        "from vp_jupyter.magics import session_of\nfrom vp_jupyter.panels.refresh import Refresh\n"
+        "print('readers:', len(Refresh.of(session_of(get_ipython()))._readers))",
+    )
+    assert "readers: 1" in one.run(3)
+
+
 def test_costs_are_explored_and_repeated_in_a_cell(panel, picture):
     one, costs = panel("costs")
     costs.locator(".js-plotly-plot .bars path").first.wait_for()

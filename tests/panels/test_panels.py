@@ -294,6 +294,20 @@ def test_costs_are_grouped_filtered_and_told_as_a_line(show, session):
     assert {row["cells"][1] for row in panel.grid.rows} == {"nlp"}
 
 
+def test_a_lease_that_is_over_and_a_budget_that_breaks_are_pointed_out(show, session, client):
+    machine = client.machines.list()[0]
+    client.machines.operations(machine).update(machine.id, tags=["until:2020-01-01T00:00Z"])
+    session.settings.shell.run_line_magic("vp", "budget 1/month")
+    try:
+        for kind in (panels.Machines, panels.Launcher, panels.Costs, panels.Prices):
+            heading = show(kind)._heading.value
+            assert f"The lease is over for {machine.name} (" in heading
+            assert "budget of $1.00 is spent." in heading
+    finally:
+        session.settings.shell.run_line_magic("vp", "budget --rm")
+        client.machines.operations(machine).update(machine.id, tags=list(machine.tags))
+
+
 def test_a_terminal_shows_the_table(session, capsys):
     panels.Machines(session)._ipython_display_()
     shown = capsys.readouterr().out

@@ -32,7 +32,6 @@ class Foot(anywidget.AnyWidget):
         self._comes_back = comes_back
         self._on_yes: Callable[[], None] | None = None
         self._one_at_a_time = threading.Lock()
-        self._views = 0
         self._last_beat = time.monotonic()  # it is about to be shown
         self.on_msg(self._heard)
 
