@@ -164,7 +164,7 @@ def test_the_credential_goes_where_the_documentation_says(client, requests):
 
 
 def test_a_redirect_within_the_service_keeps_credential_and_body(client):
-    made = client.storage._call("POST", "storage", Volume, body={"name": "redirected", "size_in_gb": 5})
+    made = client.storage._change("POST", "storage", Volume, body={"name": "redirected", "size_in_gb": 5})
     assert made.name == "redirected"
 
 

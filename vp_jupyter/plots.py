@@ -215,10 +215,11 @@ def _style(figure: go.Figure, title: str) -> None:
 
 
 def _json(figure: go.Figure) -> Any:
-    """A figure as JSON that any front end reads: plain numbers, where plotly packs arrays for newer ones."""
+    """A figure as JSON that any front end reads: plain numbers, where plotly packs arrays for newer ones; it
+    is drawn anew when the window gets another width."""
     import json
 
-    return _unpacked(json.loads(figure.to_json()))
+    return {**_unpacked(json.loads(figure.to_json())), "config": {"responsive": True}}
 
 
 def _unpacked(part: Any) -> Any:

@@ -9,6 +9,7 @@ from .errors import (
     InvalidRequest,
     NoCapacity,
     NotFound,
+    OutcomeUnknown,
     PermissionDenied,
     RateLimited,
     ServiceUnavailable,
@@ -18,6 +19,7 @@ from .errors import (
 )
 from .machines import Endpoint, Machine
 from .offers import Offer
+from .patience import Patience
 from .records import Deployment
 from .secret import Secret
 from .together import together
@@ -36,6 +38,8 @@ __all__ = [
     "NoCapacity",
     "NotFound",
     "Offer",
+    "OutcomeUnknown",
+    "Patience",
     "PermissionDenied",
     "RateLimited",
     "Secret",

@@ -55,9 +55,7 @@ class Billing(Resource):
 
     def report(self, year: int, month: int) -> BillingReport:
         """A calendar month (UTC): its transactions and the balance at both ends."""
-        return self._call(
-            "GET", route("billing", "reports", str(year), str(month), "transactions"), BillingReport
-        )
+        return self._read(route("billing", "reports", str(year), str(month), "transactions"), BillingReport)
 
     def history(self, earliest: date, latest: date, *, types: Iterable[str] = ()) -> list[Period]:
         """The days from `earliest` to `latest` (UTC) month by month, oldest first; the reads go out together.
@@ -93,7 +91,7 @@ class Billing(Resource):
 
     def hourly_rate(self) -> Decimal:
         """USD per hour that everything of the organization costs now."""
-        return self._call("GET", "billing/hourly-rate", HourlyRate).rate_hourly
+        return self._read("billing/hourly-rate", HourlyRate).rate_hourly
 
 
 def months(earliest: date, latest: date) -> Iterator[tuple[date, date]]:

@@ -15,6 +15,7 @@ from .machines import Machines
 from .metal import BareMetal
 from .offers import Offer, current_offers
 from .organization import Organizations, SshKeys
+from .patience import Patience
 from .places import Hostnodes, Locations
 from .presets import Presets
 from .secret import Secret
@@ -54,8 +55,9 @@ class Client:
     validation. A client keeps one pool of connections, may be used from several threads, and is closed by
     `close` or as a context manager. `page_size` is how many records are asked for at once.
 
-    Reads are tried again after a failure that may pass; what changes something is sent once. Every failure
-    is a `VoltageParkError`.
+    After a failure that may pass, what can be repeated without harm is tried again, for as long as `patience`
+    says. A launch is never doubled: where its answer is lost, the machine is looked for by a tag of its own.
+    Every failure is a `VoltageParkError`.
     """
 
     def __init__(
@@ -64,15 +66,17 @@ class Client:
         base_url: str | None = None,
         *,
         page_size: int = 100,
+        patience: Patience = Patience(),  # noqa: B008
     ) -> None:
-        key = Secret(api_key) if isinstance(api_key, str) else api_key or key_from_environment()
+        api_key = Secret(api_key) if isinstance(api_key, str) else api_key or key_from_environment()
         self._transport = Transport(
             base_url or os.environ.get("VP_BASE_URL") or DEFAULT_BASE_URL,
-            key,
+            api_key,
             page_size=page_size,
             user_agent=f"vp_jupyter/{__version__}",
+            patience=patience,
         )
-        self.has_key = bool(key)
+        self.has_key = bool(api_key)
         self.locations = Locations(self._transport)
         self.hostnodes = Hostnodes(self._transport)
         self.presets = Presets(self._transport)

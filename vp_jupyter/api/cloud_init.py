@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .records import Validation
-from .resource import Resource
+from .resource import Resource, hidden
+from .secret import Secret
 from .transport import Credential
 
 
@@ -12,7 +13,7 @@ class CloudInit(Resource):
 
     credential = Credential.NONE
 
-    def validate(self, content: str, *, type: str = "instant-vm") -> Validation:
+    def validate(self, content: str | Secret, *, type: str = "instant-vm") -> Validation:
         """What the service says of a script; `type` is instant-vm, vm or baremetal."""
-        body = {"type": type, "content": content}
-        return self._call("POST", "validate/cloudinit", Validation, body=body)
+        body = {"type": type, "content": hidden(content)}
+        return self._change("POST", "validate/cloudinit", Validation, body=body)

@@ -14,6 +14,7 @@
     ├── ServiceUnavailable    the service is in trouble (5xx)
     ├── ConnectionFailed      no answer came
     ├── UnexpectedAnswer      an answer came that cannot be understood
+    ├── OutcomeUnknown        the answer was lost, and what became of it could not be found out
     └── StillWaiting          what was waited for has not happened in the time given
 """
 
@@ -30,6 +31,7 @@ __all__ = [
     "InvalidRequest",
     "NoCapacity",
     "NotFound",
+    "OutcomeUnknown",
     "PermissionDenied",
     "Problem",
     "RateLimited",
@@ -44,10 +46,13 @@ __all__ = [
 class VoltageParkError(Exception):
     """Any failure of a call; its text says what was asked, what came back and what to do.
 
-    `status` is the HTTP status, or None where there was none.
+    `status` is the HTTP status, or None where there was none. `passing` tells whether the same call may go
+    well a little later, `may_have_acted` whether the service may have done what was asked all the same.
     """
 
     advice = ""
+    passing = False
+    may_have_acted = False
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
@@ -123,6 +128,7 @@ class RateLimited(VoltageParkError):
     """Too many requests; `retry_after` is the pause in seconds that the service asks for."""
 
     advice = "Wait a moment and try again."
+    passing = True
     retry_after: float | None = None
 
 
@@ -130,6 +136,7 @@ class ServiceUnavailable(VoltageParkError):
     """The service is in trouble; `retry_after` as for `RateLimited`."""
 
     advice = "Try again in a minute."
+    passing = may_have_acted = True
     retry_after: float | None = None
 
 
@@ -138,11 +145,32 @@ class ConnectionFailed(VoltageParkError):
 
     advice = "Check the network and VP_BASE_URL."
 
+    def __init__(self, message: str, *, passing: bool = True, may_have_acted: bool = True) -> None:
+        super().__init__(message)
+        self.passing = passing
+        self.may_have_acted = may_have_acted
+
 
 class UnexpectedAnswer(VoltageParkError):
     """An answer came that cannot be understood; nothing in it was used."""
 
     advice = "If it stays so, the service has changed: look for a newer vp_jupyter."
+    may_have_acted = True
+
+    def __init__(self, message: str, *, status: int | None = None, passing: bool = False) -> None:
+        super().__init__(message, status=status)
+        self.passing = passing
+
+
+class OutcomeUnknown(VoltageParkError):
+    """The answer to something that must not be done twice was lost; `looked` tells whether the service could
+    be looked at since, without finding it."""
+
+    may_have_acted = True
+
+    def __init__(self, message: str, *, looked: bool = False) -> None:
+        super().__init__(message)
+        self.looked = looked
 
 
 class StillWaiting(VoltageParkError):

@@ -14,6 +14,7 @@ import msgspec
 from .errors import NotFound
 from .metal import BareMetal
 from .naming import called, pick
+from .patience import LAUNCH_TAG
 from .records import Rental, VirtualMachine
 from .together import together
 from .vms import VirtualMachines
@@ -29,7 +30,8 @@ class Endpoint(NamedTuple):
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """A VM or a rental. `rate_hourly` is USD per hour in its state; `record` is what the service sent."""
+    """A VM or a rental. `rate_hourly` is USD per hour in its state; `tags` are those that people gave it (the
+    tag of its launch is in `record`, which is what the service sent)."""
 
     kind: str  # "vm" or "metal"
     id: str
@@ -117,7 +119,7 @@ def from_vm(vm: VirtualMachine) -> Machine:
         endpoints=(Endpoint(vm.public_ip, port),) if vm.public_ip else (),
         login=None,  # the API does not name it
         created=vm.timestamp_creation,
-        tags=tuple(vm.tags),
+        tags=_given(vm.tags),
         operating_system=vm.operating_system,
         network=None,
         record=vm,
@@ -145,11 +147,15 @@ def from_rental(rental: Rental) -> Machine:
         ),
         login=rental.username,
         created=rental.creation_timestamp,
-        tags=tuple(rental.tags),
+        tags=_given(rental.tags),
         operating_system=None,
         network=rental.network_type,
         record=rental,
     )
+
+
+def _given(tags: Iterable[str]) -> tuple[str, ...]:
+    return tuple(tag for tag in tags if not tag.startswith(LAUNCH_TAG))
 
 
 def vm_rate_hourly(vm: VirtualMachine) -> Decimal | None:

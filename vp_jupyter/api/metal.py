@@ -7,15 +7,20 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from .address import route
-from .errors import NotFound
+from .errors import NotFound, VoltageParkError
 from .records import Deployment, Labels, MetalLocation, Record, Rental
-from .resource import Resource, given, keys_from_organization, wait_until
+from .resource import Resource, given, gone, hidden, keys_from_organization, wait_until
+from .secret import Secret
 from .transport import Credential
 
 
 class _Rented(Record, frozen=True, kw_only=True):
     rental_id: str
     warning: str | None = None
+
+    @property
+    def deployment(self) -> Deployment:
+        return Deployment(id=self.rental_id, warning=self.warning)
 
 
 class BareMetal(Resource):
@@ -32,7 +37,7 @@ class BareMetal(Resource):
     def get(self, id: str) -> Rental:
         """One rental, from the service's own operation or, where it has none, from the listing."""
         try:
-            return self._call("GET", route("bare-metal", id), Rental)
+            return self._read(route("bare-metal", id), Rental)
         except NotFound:
             for rental in self.list():
                 if rental.id == id:
@@ -50,15 +55,16 @@ class BareMetal(Resource):
         ssh_keys: Iterable[str] = (),
         sub_order: str | None = None,
         storage_id: str | None = None,
-        cloud_init: Mapping[str, Any] | None = None,
+        cloud_init: Mapping[str, Any] | Secret | None = None,
         tags: Iterable[str] = (),
     ) -> Deployment:
         """Rent `gpu_count` GPUs (a multiple of 8: whole nodes); it costs from now on.
 
         `network_type` is "infiniband" or "ethernet"; `storage_id` a volume to attach; the rest as for
         `VirtualMachines.launch`. Machines of one `sub_order` reach only each other. Raises `NoCapacity`,
-        `InsufficientFunds`.
+        `InsufficientFunds`, `OutcomeUnknown`.
         """
+        cloud_init = hidden(cloud_init)
         body = given(
             location_id=location_id,
             gpu_count=gpu_count,
@@ -68,36 +74,47 @@ class BareMetal(Resource):
             network_type=network_type,
             sub_order=sub_order,
             storage_id=storage_id,
-            tags=[*tags],
             cloudinit_script=cloud_init,
         )
-        rented = self._call("POST", "bare-metal/", _Rented, body=body)
-        return Deployment(id=rented.rental_id, warning=rented.warning)
+        return self._launch("bare-metal/", _Rented, body, tags, self.list)
 
     def update(self, id: str, *, name: str | None = None, tags: Iterable[str] | None = None) -> Labels:
         """Rename a rental or replace its tags; what is None stays."""
         body = given(name=name, tags=None if tags is None else [*tags])
-        return self._call("PATCH", route("bare-metal", id), Labels, body=body)
+        return self._change("PATCH", route("bare-metal", id), Labels, body=body)
 
     def start(self, id: str) -> None:
         """Power all nodes on."""
-        self._call("PUT", route("bare-metal", id, "power-status"), body={"status": "started"})
+        self._change("PUT", route("bare-metal", id, "power-status"), body={"status": "started"})
 
     def stop(self, id: str) -> None:
         """Power all nodes off; the rental bills in full all the same."""
-        self._call("PUT", route("bare-metal", id, "power-status"), body={"status": "stopped"})
+        self._change("PUT", route("bare-metal", id, "power-status"), body={"status": "stopped"})
 
     def reboot(self, id: str, public_ips: Iterable[str]) -> None:
         """Reboot the nodes with these addresses; the rental is Pending until they are back."""
-        self._call("POST", route("bare-metal", id, "reboot"), body={"public_ips": [*public_ips]})
+
+        def done(failure: VoltageParkError) -> None:
+            if self.get(id).status != "Pending":
+                raise failure
+
+        path, body = route("bare-metal", id, "reboot"), {"public_ips": [*public_ips]}
+        self._change("POST", path, body=body, done=done)
 
     def remove_nodes(self, id: str, public_ips: Iterable[str]) -> None:
         """Give the nodes with these addresses back; what is on them is gone."""
-        self._call("PATCH", route("bare-metal", id, "remove-nodes"), body={"public_ips": [*public_ips]})
+        addresses = [*public_ips]
+
+        def done(failure: VoltageParkError) -> None:
+            if any(node.public_ip in addresses for node in self.get(id).node_networking):
+                raise failure
+
+        path, body = route("bare-metal", id, "remove-nodes"), {"public_ips": addresses}
+        self._change("PATCH", path, body=body, done=done)
 
     def delete(self, id: str) -> None:
         """Terminate a rental; what is on its nodes is gone, an attached volume stays."""
-        self._call("DELETE", route("bare-metal", id))
+        self._change("DELETE", route("bare-metal", id), done=gone)
 
     def wait(
         self,

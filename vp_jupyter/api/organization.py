@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from .address import route
 from .records import Organization, SshKey
-from .resource import Resource
+from .resource import Resource, gone
 from .transport import Credential
 
 
@@ -15,12 +15,12 @@ class Organizations(Resource):
 
     def get(self) -> Organization:
         """The organization's id, name and billing addresses."""
-        return self._call("GET", "organization", Organization)
+        return self._read("organization", Organization)
 
     def notify(self, emails: Iterable[str]) -> Organization:
         """Replace the addresses that billing notices go to."""
         body = {"billing_notification_target_emails": [*emails]}
-        return self._call("PATCH", "organization", Organization, body=body)
+        return self._change("PATCH", "organization", Organization, body=body)
 
 
 class SshKeys(Resource):
@@ -34,9 +34,16 @@ class SshKeys(Resource):
         return self._pages("organization/ssh-keys", SshKey)
 
     def add(self, name: str, content: str) -> SshKey:
-        """Add a public key under a unique name (3 to 64 letters, digits, hyphens, spaces)."""
-        return self._call("POST", "organization/ssh-keys", SshKey, body={"name": name, "content": content})
+        """Add a public key under a unique name (3 to 64 letters, digits, hyphens, spaces). Raises `Conflict`
+        where the name is taken."""
+
+        def look() -> SshKey | None:
+            same = (key for key in self.list() if (key.name, key.content) == (name, content))
+            return next(same, None)
+
+        body = {"name": name, "content": content}
+        return self._create("organization/ssh-keys", SshKey, body=body, look=look, what=f"a key {name!r}")
 
     def delete(self, id: str) -> None:
         """Remove a key."""
-        self._call("DELETE", route("organization", "ssh-keys", id))
+        self._change("DELETE", route("organization", "ssh-keys", id), done=gone)

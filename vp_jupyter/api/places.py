@@ -16,7 +16,7 @@ class Locations(Resource):
 
     def get(self, id: str) -> Location:
         """One location."""
-        return self._call("GET", route("locations", id), Location)
+        return self._read(route("locations", id), Location)
 
 
 class Hostnodes(Resource):
@@ -24,4 +24,4 @@ class Hostnodes(Resource):
 
     def get(self, id: str) -> Hostnode:
         """One hostnode: what it has free, and its prices."""
-        return self._call("GET", route("hostnodes", id), Hostnode)
+        return self._read(route("hostnodes", id), Hostnode)

@@ -21,7 +21,7 @@ class Presets(Resource):
 
     def get(self, id: str) -> Preset:
         """One preset."""
-        return self._call("GET", route("instant-deploy-presets", id), Preset)
+        return self._read(route("instant-deploy-presets", id), Preset)
 
     def locations(self) -> builtins.list[InstantLocation]:
         """Where VMs can be launched now: the presets of each location and how many of each."""
@@ -29,4 +29,4 @@ class Presets(Resource):
 
     def location(self, id: str) -> InstantLocation:
         """One of those locations."""
-        return self._call("GET", route("virtual-machines", "instant", "locations", id), InstantLocation)
+        return self._read(route("virtual-machines", "instant", "locations", id), InstantLocation)

@@ -10,8 +10,12 @@ AT_ONCE = 8
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:
-    """Run independent calls in threads and give their results in order; the first failure is raised."""
+    """Run independent calls in threads and give their results in order; the first failure is raised, and
+    nothing waits for the others then."""
     if len(calls) < 2:
         return [call() for call in calls]
-    with ThreadPoolExecutor(min(AT_ONCE, len(calls)), thread_name_prefix="vp") as pool:
+    pool = ThreadPoolExecutor(min(AT_ONCE, len(calls)), thread_name_prefix="vp")
+    try:
         return [future.result() for future in [pool.submit(call) for call in calls]]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import enum
 import functools
-import random
+import re
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -21,22 +20,24 @@ from .errors import (
     AuthenticationError,
     ConnectionFailed,
     InvalidRequest,
-    RateLimited,
-    ServiceUnavailable,
     UnexpectedAnswer,
+    VoltageParkError,
     refusal,
 )
+from .pace import Pace
+from .paging import every
+from .patience import Patience, repeated
 from .records import Page
 from .secret import Secret
-from .together import AT_ONCE, together
+from .sharing import Sharing
+from .together import AT_ONCE
 from .wire import decoded, detail, encoded
 
 T = TypeVar("T")
 
-TIMEOUT = httpx.Timeout(30.0, connect=10.0)  # seconds, for each phase of a request
 REDIRECTS = 3
-TRIES = 3  # of a request that reads
-PATIENCE = 10.0  # seconds that the pauses between those tries may take together
+_SENDABLE = re.compile(r"[!-~]+")  # what a header can carry
+_JSON = {"Content-Type": "application/json"}
 
 
 class Credential(enum.Enum):
@@ -47,14 +48,31 @@ class Credential(enum.Enum):
     BEARER = enum.auto()
     BOTH = enum.auto()
 
-    def headers(self, key: Secret | None) -> dict[str, str]:
-        """The headers that carry the key. Raises `AuthenticationError` where there is none to carry."""
+    def auth(self, key: Secret | None) -> httpx.Auth | None:
+        """What puts the key into a request. Raises `AuthenticationError` where there is none."""
         if self is Credential.NONE:
-            return {}
+            return None
         if not key:
             raise AuthenticationError(f"There is no API key. {AuthenticationError.advice}")
-        headers = {"Authorization": f"Bearer {key.reveal()}"}
-        return headers | {"x-api-token": key.reveal()} if self is Credential.BOTH else headers
+        if not _SENDABLE.fullmatch(key.reveal()):
+            raise AuthenticationError(
+                f"The API key has characters that no key has. {AuthenticationError.advice}"
+            )
+        return _Key(key, by_token=self is Credential.BOTH)
+
+
+class _Key(httpx.Auth):
+    """Writes the key into the headers when nothing of ours is on the stack that could show it."""
+
+    def __init__(self, key: Secret, *, by_token: bool) -> None:
+        self._key = key
+        self._by_token = by_token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._key.reveal()}"
+        if self._by_token:
+            request.headers["x-api-token"] = self._key.reveal()
+        yield request
 
 
 class Transport:
@@ -64,16 +82,21 @@ class Transport:
     only within that address.
     """
 
-    def __init__(self, base_url: str, key: Secret | None, *, page_size: int, user_agent: str) -> None:
+    def __init__(
+        self, base_url: str, key: Secret | None, *, page_size: int, user_agent: str, patience: Patience
+    ) -> None:
         self.base_url = checked_base_url(base_url)
-        self.page_size = page_size
+        self.page_size = max(page_size, 2)  # neighbouring pages share a record
+        self.patience = patience
         self._key = key
+        self._pace = Pace()
+        self._sharing = Sharing()
         self._maximum: dict[str, int] = {}  # page limits that the service has taught us, by path
         self._skew = timedelta(0)
         self.knows_time = False
         self._thread = threading.local()
         self._http = httpx.Client(
-            timeout=TIMEOUT,
+            timeout=httpx.Timeout(patience.phase, connect=patience.connect),
             limits=httpx.Limits(max_connections=4 * AT_ONCE, max_keepalive_connections=AT_ONCE),
             headers={"Accept": "application/json", "User-Agent": user_agent},
             follow_redirects=False,
@@ -104,18 +127,28 @@ class Transport:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> T:
-        """Send one request and decode its answer as `into` (None: the answer has no content).
-
-        Only reads are repeated after a failure. Raises `VoltageParkError`.
-        """
-        content = None if body is None else encoded(body)
-        attempt = functools.partial(
-            self._attempt, method, path, credential=credential, params=params, content=content
-        )
-        response = patiently(attempt) if method == "GET" else attempt()
+        """Send one request, once, and decode its answer as `into` (None: the answer has no content). Raises
+        `VoltageParkError`."""
+        if method != "GET":
+            self._sharing.forget()
+        response = self._answer(method, path, credential=credential, params=params, body=body)
         if into is None:
             return None  # type: ignore[return-value]
         return decoded(response.content, into, asked=_asked(method, path))  # type: ignore[no-any-return]
+
+    def read(
+        self, path: str, into: type[T], *, credential: Credential, params: Mapping[str, Any] | None = None
+    ) -> T:
+        """Read something, again after a failure that may pass. Raises `VoltageParkError`."""
+
+        def read() -> tuple[T, datetime]:
+            attempt = functools.partial(self.call, "GET", path, into, credential=credential, params=params)
+            return repeated(attempt, self.patience), self.answered()
+
+        what = (path, into, credential, repr(sorted((params or {}).items())))
+        answer: T
+        answer, self._thread.answered = self._sharing.share(what, read)
+        return answer
 
     def pages(
         self,
@@ -126,10 +159,10 @@ class Transport:
         params: Mapping[str, Any] | None = None,
         limit: int | None = None,
     ) -> list[T]:
-        """Every record of a listing, each once, in the service's order.
+        """Every record of a listing, each once, in the service's order (see `paging.every`).
 
-        After the first page the rest go out together. `limit` is a page size known to be the service's
-        maximum; another maximum is learnt from the service's refusal and kept.
+        `limit` is a page size known to be the service's maximum; another maximum is learnt from the service's
+        refusal and kept.
         """
 
         def page(offset: int) -> Page[T]:
@@ -137,7 +170,7 @@ class Transport:
             asked = {**(params or {}), "limit": size, "offset": offset}
             shapes: Any = Page[record] | list[record]  # type: ignore[valid-type]
             try:
-                answer = self.call("GET", path, shapes, credential=credential, params=asked)
+                answer = self.read(path, shapes, credential=credential, params=asked)
             except InvalidRequest as error:
                 maximum = error.bound("limit", "le")
                 if maximum is None or maximum >= size:
@@ -146,32 +179,22 @@ class Transport:
                 return page(offset)
             return answer if isinstance(answer, Page) else Page(results=answer)
 
-        found = [page(0)]
-        step = len(found[0].results)
-        if found[0].has_next and step:
-            offsets = range(step, found[0].total_result_count or 0, step)
-            found += together(*(functools.partial(page, offset) for offset in offsets))
-            while found[-1].has_next and found[-1].results:  # it has grown meanwhile, or named no total
-                found.append(page(sum(len(part.results) for part in found)))
-        items = [item for part in found for item in part.results]
-        return list({getattr(item, "id", id(item)): item for item in items}.values())
+        return every(page, asked=_asked("GET", path))
 
-    def _attempt(
+    def _answer(
         self,
         method: str,
         path: str,
         *,
         credential: Credential,
         params: Mapping[str, Any] | None,
-        content: bytes | None,
+        body: Mapping[str, Any] | None,
     ) -> httpx.Response:
         asked = _asked(method, path)
-        headers = credential.headers(self._key)
-        if content is not None:
-            headers["Content-Type"] = "application/json"
+        auth = credential.auth(self._key)
         url = f"{self.base_url}/{path}"
         for _ in range(REDIRECTS + 1):
-            response = self._send(asked, method, url, params=params, content=content, headers=headers)
+            response = self._send(asked, method, url, params=params, body=body, auth=auth)
             self._learn_time(response)
             if not response.has_redirect_location:
                 break
@@ -179,27 +202,59 @@ class Transport:
         else:
             raise UnexpectedAnswer(f"{asked}: the service redirects in a circle. {UnexpectedAnswer.advice}")
         if response.is_success:
+            self._pace.answered()
             return response
-        raise refusal(
-            asked, response.status_code, detail(response.content), retry_after=_retry_after(response)
-        )
+        pause = _retry_after(response)
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+            self._pace.throttled(pause or 0.0)
+        raise refusal(asked, response.status_code, detail(response.content), retry_after=pause)
 
-    def _send(self, asked: str, method: str, url: str, **request: Any) -> httpx.Response:
-        """One exchange. Our error is raised outside the handlers, so that httpx's exceptions, which hold the
-        request and so the key, are not even its context."""
+    def _send(
+        self,
+        asked: str,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None,
+        body: Mapping[str, Any] | None,
+        auth: httpx.Auth | None,
+    ) -> httpx.Response:
+        """One exchange. What httpx raises holds the request, and so the key and the body, in its frames: our
+        error is raised outside the handlers, so that it is not even its context."""
+        passing = may_have_acted = True
+        stray: BaseException | None = None
         try:
-            return self._http.request(method, url, **request)
+            with self._pace.gate(self.patience.budget):
+                if body is None:
+                    return self._http.request(method, url, params=params, auth=auth)
+                return self._http.request(
+                    *(method, url), params=params, auth=auth, content=encoded(body), headers=_JSON
+                )
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+            failure = f"could not reach {self.base_url} ({error or type(error).__name__})."
+            may_have_acted = False
         except httpx.TimeoutException:
             failure = f"{self.base_url} did not answer in time."
+        except httpx.LocalProtocolError:
+            failure = "the request cannot be written: is the key the one that was given to you?"
+            passing = may_have_acted = False
         except httpx.RequestError as error:
-            failure = f"could not reach {self.base_url} ({error or type(error).__name__})."
+            failure = f"the connection to {self.base_url} broke ({error or type(error).__name__})."
         except (httpx.InvalidURL, UnicodeError):
             failure = "this is not an address that can be asked."
-        except RuntimeError:  # another thread has closed the client, before or while this one asks
-            if not self._http.is_closed:
-                raise
-            failure = "this client has been closed."
-        raise ConnectionFailed(f"{asked}: {failure} {ConnectionFailed.advice}")
+            passing = may_have_acted = False
+        except VoltageParkError:
+            raise
+        except BaseException as error:
+            if isinstance(error, RuntimeError) and self._http.is_closed:  # by another thread
+                failure = "this client has been closed."
+                passing = False
+            else:  # an interrupt, a fault
+                failure, stray = "", error.with_traceback(None)
+        if stray is not None:
+            raise stray
+        advice = ConnectionFailed.advice
+        raise ConnectionFailed(f"{asked}: {failure} {advice}", passing=passing, may_have_acted=may_have_acted)
 
     def _within(self, location: str, asked: str) -> str:
         """Where a redirect leads, taken on our own base: only the path is the service's to choose, so that a
@@ -220,23 +275,6 @@ class Transport:
             self.knows_time = True
 
 
-def patiently(attempt: Callable[[], T]) -> T:
-    """Try a read again after a failure that may pass, pausing a random part of a growing time (full jitter),
-    or as long as the service asks; give up where the pauses would exceed `PATIENCE`."""
-    spent = 0.0
-    for number in range(1, TRIES + 1):
-        try:
-            return attempt()
-        except (ConnectionFailed, RateLimited, ServiceUnavailable) as error:
-            wished = getattr(error, "retry_after", None)
-            pause = random.uniform(0, 0.15 * 2**number) if wished is None else max(wished, 0.0)
-            spent += pause
-            if number == TRIES or spent > PATIENCE:
-                raise
-        time.sleep(pause)
-    raise AssertionError("the last try returns or raises")
-
-
 def _asked(method: str, path: str) -> str:
     return f"{method} /{path}"
 
@@ -247,6 +285,7 @@ def _retry_after(response: httpx.Response) -> float | None:
     if value.isdecimal():
         return float(value)
     try:
-        return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+        now = parsedate_to_datetime(response.headers.get("date", "")) if "date" in response.headers else None
+        return (parsedate_to_datetime(value) - (now or datetime.now(UTC))).total_seconds()
     except (ValueError, TypeError):
         return None

@@ -13,23 +13,26 @@ from .secret import Secret
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
-    """A body as JSON. Raises `InvalidRequest` for what JSON cannot carry, without quoting it."""
+    """A body as JSON, with what its `Secret`s hold. Raises `InvalidRequest` for what JSON cannot carry,
+    without quoting it."""
     try:
-        return msgspec.json.encode(body)
-    except (TypeError, ValueError) as error:  # a lone surrogate, say
+        return msgspec.json.encode(body, enc_hook=_revealed)
+    except (TypeError, ValueError, RecursionError) as error:  # a lone surrogate, say
         problem = type(error).__name__
     raise InvalidRequest(f"What was asked cannot be written as JSON ({problem}).")
 
 
 def decoded(content: bytes, into: Any, *, asked: str) -> Any:
     """JSON as a record. Raises `UnexpectedAnswer` that names the place where it does not fit."""
+    passing = False
     try:
         return _decoder(into).decode(content)
     except msgspec.ValidationError as error:
         problem = f"the answer has an unexpected shape, {error}. {UnexpectedAnswer.advice}"
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         problem = "the answer is not JSON; is the address the service's? Check VP_BASE_URL."
-    raise UnexpectedAnswer(f"{asked}: {problem}")
+        passing = True  # a page of something in between
+    raise UnexpectedAnswer(f"{asked}: {problem}", passing=passing)
 
 
 def detail(content: bytes) -> object:
@@ -50,3 +53,9 @@ def _custom(kind: type, value: Any) -> Any:
     if kind is Secret and isinstance(value, str):
         return Secret(value)
     raise ValueError("expected a text")
+
+
+def _revealed(held: Any) -> Any:
+    if isinstance(held, Secret):
+        return held.reveal()
+    raise TypeError("not a thing that JSON carries")

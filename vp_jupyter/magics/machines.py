@@ -26,7 +26,7 @@ GROUP = "Machines"
 @command("ls", arg("--tag", help="only machines with this tag"), group=GROUP)
 def ls(session: Session, args: Namespace) -> Any:
     """VMs and rentals together: what runs, where, and what it costs per hour."""
-    machines = [one for one in session.machines() if args.tag in (None, *one.tags)]
+    machines = [one for one in session.machines() if args.tag in (None, *one.record.tags)]
     caption = f"{len(machines)} machines, {burn_rate(total_rate(machines))} together."
     if not machines:
         caption = (

@@ -2,20 +2,23 @@
 
 import asyncio
 import atexit
+import functools
 import socket
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 
 from vp_jupyter.sandbox.app import PREFIX, create_app
 from vp_jupyter.sandbox.clock import Clock
 from vp_jupyter.sandbox.cloud import Cloud
+from vp_jupyter.sandbox.faults import Faults
 from vp_jupyter.sandbox.history import seeded_cloud
 from vp_jupyter.sandbox.machines import Fleet
+from vp_jupyter.sandbox.weather import Weather
 
 
 class Sandbox:
@@ -26,8 +29,8 @@ class Sandbox:
 
     The same seed and `now` give the same ids, names and amounts. `time_scale` hurries the simulated clock
     (60: an hour a minute; 0: it stands still), `advance` moves it by hand. `months` is the length of the
-    past; 0 is a new organization with nothing but a first deposit. Stopped and started again, it goes on
-    with the state it had.
+    past; 0 is a new organization with nothing but a first deposit. `faults` is what goes wrong with which
+    requests, and may be changed. Stopped and started again, it goes on with the state it had.
     """
 
     def __init__(
@@ -40,13 +43,16 @@ class Sandbox:
         now: datetime | None = None,
         api_key: str | None = None,
         unconfined_machines: bool = False,
+        faults: Faults | None = None,
     ) -> None:
         if not 0 <= months <= 36:
             raise ValueError("months, the length of the past, is 0 to 36.")
         self._clock = Clock(datetime.now(UTC) if now is None else now, time_scale)
         self.cloud: Cloud = seeded_cloud(seed, self._clock, months, api_key)
         self._fleet = Fleet(self.cloud, unconfined=unconfined_machines)
+        self.faults = faults
         self._wanted_port = port
+        self._port = port
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -60,7 +66,7 @@ class Sandbox:
     def base_url(self) -> str:
         if self._socket is None:
             raise RuntimeError("The sandbox has no address before it is started.")
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}{PREFIX}"
+        return f"http://127.0.0.1:{self._port}{PREFIX}"
 
     @property
     def remarks(self) -> list[str]:
@@ -80,9 +86,12 @@ class Sandbox:
             return self
         # Bound here and not by the server: the address is known, and ours, from the first moment.
         self._socket = _bound(self._wanted_port)
+        self._port = self._socket.getsockname()[1]
         self._server = uvicorn.Server(
             uvicorn.Config(
-                create_app(self.cloud, self._fleet.settle),
+                Weather(
+                    create_app(self.cloud, self._fleet.settle), PREFIX, lambda: self.faults, self._go_away
+                ),
                 loop="asyncio",
                 http="h11",
                 ws="none",
@@ -148,6 +157,29 @@ class Sandbox:
         finally:
             self._loop = None
             await self._fleet.close()
+
+    async def _go_away(self, seconds: float) -> None:
+        """Break all connections and refuse new ones for a while, as a service does that starts anew."""
+        server, loop = self._server, self._loop
+        assert server is not None
+        assert loop is not None
+        gone, server.servers = server.servers, []
+        for listener in gone:
+            listener.close()
+        for connection in [*server.server_state.connections]:
+            connection.transport.abort()
+        await asyncio.sleep(seconds)
+        if server.should_exit or not gone:  # it was away already
+            return
+        self._socket = _bound(self._port)
+        exchange: Any = server.config.http_protocol_class
+        protocol = functools.partial(
+            exchange,
+            config=server.config,
+            server_state=server.server_state,
+            app_state=server.lifespan.state,
+        )
+        server.servers = [await loop.create_server(protocol, sock=self._socket)]
 
     async def _settled(self) -> None:
         self._fleet.settle()
