@@ -129,20 +129,25 @@ def run_reap(arguments: argparse.Namespace) -> int:
     from .api import Client, key_from_environment
     from .api.address import DEFAULT_BASE_URL
     from .costs import ended_leases
+    from .formats import plain
     from .keychain import load
 
     base_url = os.environ.get("VP_BASE_URL") or DEFAULT_BASE_URL
     with Client(key_from_environment() or load(base_url), base_url) as client:
         machines = ended_leases(client.machines.list(), client.now())
-        if arguments.dry_run:
-            ended, verb = machines, "would end"
-        else:
-            now = client.now()
-            ended = client.machines.end_if(machines, lambda one: bool(ended_leases([one], now)))
-            verb = "ended"
-    for machine in ended:
-        print(f"{verb} {machine.label} ({machine.id}), {machine.rate_hourly} USD per hour")
-    return 0
+        now, failed = client.now(), 0
+        for machine in machines:
+            what = f"{plain(machine.label)} ({machine.id}), {machine.rate_hourly} USD per hour"
+            if arguments.dry_run:
+                print(f"would end {what}")
+                continue
+            try:  # one that cannot be ended keeps no other alive
+                if client.machines.end_if(machine, lambda one: bool(ended_leases([one], now))):
+                    print(f"ended {what}")
+            except VoltageParkError as error:
+                failed += 1
+                print(f"vp-jupyter: not ended: {what}: {plain(str(error))}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def notebooks() -> list[Path]:

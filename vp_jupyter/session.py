@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from .api import Client, Machine, Secret, key_from_environment, together
 from .api.address import DEFAULT_BASE_URL, checked_base_url, is_loopback
 from .api.naming import pick
 from .api.records import Volume
+from .interrupts import Held, held_back
 from .reach import Reach
 
 if TYPE_CHECKING:
@@ -176,8 +177,18 @@ class Session:
         self._known |= {thing.id: thing for thing in things}
         return self._seen(kind, things)
 
+    @contextlib.contextmanager
+    def changing(self) -> Iterator[Held]:
+        """Around each change of what there is: a first interrupt waits for its outcome (see `interrupts`),
+        and the listings are forgotten."""
+        try:
+            with held_back() as held:
+                yield held
+        finally:
+            self.changed()
+
     def changed(self) -> None:
-        """Forget the listings: something was launched, named or ended."""
+        """Forget the listings: something is not as it was."""
         self._listed.clear()
 
     def place_names(self) -> Callable[[str], str]:

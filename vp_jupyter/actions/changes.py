@@ -31,7 +31,7 @@ def start(session: Session, machines: Sequence[Machine]) -> Change:
     more = sum(((one.full_rate_hourly or zero) - (one.rate_hourly or zero) for one in machines), start=zero)
     return Change(
         f"Start {named(machines)}? {cost_change(session, more)}",
-        lambda _: _each(
+        lambda _: each(
             session, machines, "started", lambda one: session.client.machines.operations(one).start(one.id)
         ),
         f"Starting {named(machines)}; %vp wait tells when a machine is up.",
@@ -43,7 +43,7 @@ def stop(session: Session, machines: Sequence[Machine]) -> Change:
     return Change(
         f"Stop {named(machines)}? What runs there ends, and they go on costing {rate(total_rate(machines))} "
         "(a VM can be released instead).",
-        lambda _: _each(
+        lambda _: each(
             session, machines, "stopped", lambda one: session.client.machines.operations(one).stop(one.id)
         ),
         f"Stopped {named(machines)}.",
@@ -58,7 +58,7 @@ def release(session: Session, machines: Sequence[Machine]) -> Change:
     return Change(
         f"Stop {named(machines)} and release the GPUs? What runs there ends. {rate(after)} remain, for "
         "storage; GPUs may be gone at the next start.",
-        lambda _: _each(
+        lambda _: each(
             session, machines, "stopped", lambda one: session.client.vms.stop(one.id, release=True)
         ),
         f"Stopped {named(machines)} and released its GPUs.",
@@ -70,9 +70,11 @@ def reboot(session: Session, machine: Machine, nodes: Sequence[str] | None = Non
 
     def act(progress: Progress) -> None:
         if machine.kind == "metal":
-            session.client.metal.reboot(machine.id, nodes or [host for host, _ in machine.endpoints])
+            with session.changing():
+                session.client.metal.reboot(machine.id, nodes or [host for host, _ in machine.endpoints])
         else:
-            session.client.vms.stop(machine.id)
+            with session.changing():
+                session.client.vms.stop(machine.id)
             try:  # a start before it has stopped would be lost
                 until_status(session, machine, "Stopped", progress=progress)
             except (KeyboardInterrupt, VoltageParkError) as error:
@@ -81,8 +83,8 @@ def reboot(session: Session, machine: Machine, nodes: Sequence[str] | None = Non
                     f"{why}{machine.label} ({machine.id}) is being stopped, was not started again and costs "
                     f"{rate(machine.rate_hourly)}: %vp start {machine.id[:8]}, %vp rm {machine.id[:8]}."
                 ) from None
-            session.client.vms.start(machine.id)
-        session.changed()
+            with session.changing():
+                session.client.vms.start(machine.id)
 
     return Change(
         f"Reboot {machine.label}? What runs there ends.",
@@ -95,8 +97,8 @@ def relocate(session: Session, machine: Machine) -> Change:
     """Move a released VM to another hostnode."""
 
     def act(_: Progress) -> None:
-        session.client.vms.relocate(machine.id)
-        session.changed()
+        with session.changing():
+            session.client.vms.relocate(machine.id)
 
     return Change(
         f"Move {machine.label} to another hostnode?",
@@ -108,14 +110,14 @@ def relocate(session: Session, machine: Machine) -> Change:
 def end(session: Session, machines: Sequence[Machine]) -> Change:
     """End machines for good."""
     now = session.client.now()
-    each = "; ".join(
+    what = "; ".join(
         f"{one.label} ({one.kind}, {number(one.gpus)} GPUs, {rate(one.rate_hourly)}, "
         f"{span(now - one.created) if one.created else 'age unknown'} old)"
         for one in machines
     )
     return Change(
-        f"End {each}? Everything on the disks is lost.",
-        lambda _: _each(
+        f"End {what}? Everything on the disks is lost.",
+        lambda _: each(
             session, machines, "ended", lambda one: session.client.machines.operations(one).delete(one.id)
         ),
         f"Ended {named(machines)}: {rate(total_rate(machines))} less.",
@@ -128,8 +130,8 @@ def remove_nodes(session: Session, machine: Machine, nodes: Sequence[str]) -> Ch
         raise Refused("--node takes nodes from one bare-metal rental.")
 
     def act(_: Progress) -> None:
-        session.client.metal.remove_nodes(machine.id, nodes)
-        session.changed()
+        with session.changing():
+            session.client.metal.remove_nodes(machine.id, nodes)
 
     names = ", ".join(nodes)
     return Change(
@@ -153,19 +155,24 @@ def cost_change(session: Session, more: Decimal) -> str:
     )
 
 
-def _each(session: Session, machines: Sequence[Machine], done: str, act: Callable[[Machine], object]) -> None:
-    """Do something to one machine after the other. Where one fails, what is done is said, and what is not."""
+def each(session: Session, machines: Sequence[Machine], done: str, act: Callable[[Machine], object]) -> None:
+    """Do something to one machine after the other. Where one fails, or there is an interrupt, what is `done`
+    is said, and what is not."""
     for place, machine in enumerate(machines):
+        before = f"{named(machines[:place])}: {done}. " if place else ""
+        after = f" Not tried: {named(machines[place + 1 :])}." if machines[place + 1 :] else ""
         try:
-            act(machine)
+            with session.changing() as held:
+                act(machine)
         except VoltageParkError as error:
-            session.changed()
             if len(machines) == 1:
                 raise
-            before = f"{named(machines[:place])}: {done}. " if place else ""
-            rest = f" Not tried: {named(machines[place + 1 :])}." if machines[place + 1 :] else ""
-            raise Refused(f"{before}{machine.label}: {error}{rest}") from error
-    session.changed()
+            raise Refused(f"{before}{machine.label}: {error}{after}") from error
+        except KeyboardInterrupt:
+            unknown = f"Interrupted: whether {machine.label} is {done} is not known, %vp ls tells."
+            raise Refused(f"{before}{unknown}{after}") from None
+        if held.pressed and after:
+            raise Refused(f"Interrupted. {named(machines[: place + 1])}: {done}.{after}")
 
 
 def total_rate(machines: Sequence[Machine]) -> Decimal:

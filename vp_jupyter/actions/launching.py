@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 import shlex
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from ..api import Deployment, Machine, Offer
+from ..api import Deployment, Machine, Offer, VoltageParkError
 from ..api.offers import NETWORKS
 from ..api.records import Rental, SshKey, VirtualMachine, Volume
 from ..connect.answers import until_answering
@@ -129,7 +130,10 @@ def question(ordered: Order) -> str:
 
 
 def deploy(session: Session, ordered: Order) -> Deployment:
-    """Launch it: from now on it costs money."""
+    """Launch it: from now on it costs money.
+
+    An interrupt waits until it is known what became of it. Raises `Refused` then, which says that.
+    """
     common: dict[str, Any] = {
         "organization_ssh_keys": ordered.organization_keys,
         "ssh_keys": ordered.public_keys,
@@ -138,19 +142,42 @@ def deploy(session: Session, ordered: Order) -> Deployment:
     }
     client, offer = session.client, ordered.offer
     try:
-        if offer.kind == "vm":
-            return client.vms.launch(offer.id, ordered.name, **common)
-        return client.metal.launch(
-            offer.id,
-            ordered.name,
-            gpu_count=ordered.gpus,
-            network_type=offer.network or NETWORKS[0],
-            sub_order=ordered.sub_order,
-            storage_id=ordered.volume.id if ordered.volume else None,
-            **common,
-        )
-    finally:
-        session.changed()
+        with session.changing() as held:
+            if offer.kind == "vm":
+                deployed = client.vms.launch(offer.id, ordered.name, **common)
+            else:
+                deployed = client.metal.launch(
+                    offer.id,
+                    ordered.name,
+                    gpu_count=ordered.gpus,
+                    network_type=offer.network or NETWORKS[0],
+                    sub_order=ordered.sub_order,
+                    storage_id=ordered.volume.id if ordered.volume else None,
+                    **common,
+                )
+    except KeyboardInterrupt:
+        raise Refused(
+            f"Interrupted: whether {ordered.name} was launched is not known. If it was, it costs "
+            f"{rate(ordered.rate_hourly)}: %vp ls tells."
+        ) from None
+    with explained(ordered.name, deployed.id, ordered.rate_hourly):
+        if held.pressed:
+            raise KeyboardInterrupt
+    return deployed
+
+
+@contextmanager
+def explained(label: str, id: str, rate_hourly: Decimal | None) -> Iterator[None]:
+    """Around what follows a launch, or a look at a machine: whatever ends it does not end the machine, and
+    this says so, what the machine costs and how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, VoltageParkError) as error:
+        why = f"{error} " if isinstance(error, VoltageParkError) else ""
+        raise Refused(
+            f"{why}Stopped waiting for {label} ({id}). It is there and costs {rate(rate_hourly)}: "
+            f"%vp wait {id[:8]} waits on, %vp rm {id[:8]} ends it."
+        ) from None
 
 
 def until_up(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -89,17 +87,15 @@ class Machines:
         """The family of operations that the machine belongs to."""
         return self._vms if machine.kind == "vm" else self._metal
 
-    def end_if(
-        self, machines: Iterable[Machine], condition: Callable[[Machine], bool]
-    ) -> builtins.list[Machine]:
-        """End those for which `condition` still holds when each is looked at again, and give them."""
-        ended = []
-        for machine in machines:
-            with suppress(NotFound):  # somebody was faster
-                if condition(self.get(machine)):
-                    self.operations(machine).delete(machine.id)
-                    ended.append(machine)
-        return ended
+    def end_if(self, machine: Machine, condition: Callable[[Machine], bool]) -> bool:
+        """End a machine if `condition` still holds when it is looked at again; tells whether it did."""
+        try:
+            if not condition(self.get(machine)):
+                return False
+            self.operations(machine).delete(machine.id)
+        except NotFound:  # somebody was faster
+            return False
+        return True
 
 
 def from_vm(vm: VirtualMachine) -> Machine:

@@ -40,8 +40,8 @@ def keys(session: Session, args: Namespace) -> Any:
 )
 def add(session: Session, args: Namespace) -> Any:
     """Add a public key, from a file or as text. Machines that are already there do not get it."""
-    added = session.client.ssh_keys.add(args.name, public_key(args.key))
-    session.changed()
+    with session.changing():
+        added = session.client.ssh_keys.add(args.name, public_key(args.key))
     return Note(f"Added the key {added.name}; machines launched from now on can have it.")
 
 
@@ -50,6 +50,6 @@ def remove(session: Session, args: Namespace) -> Any:
     """Remove a public key. Machines that have it keep it."""
     key = pick(args.name, listed(session), "SSH key")
     confirm(session, f"Remove the SSH key {key.name}?", yes=args.yes)
-    session.client.ssh_keys.delete(key.id)
-    session.changed()
+    with session.changing():
+        session.client.ssh_keys.delete(key.id)
     return Note(f"Removed the key {key.name}; machines that have it keep it.")

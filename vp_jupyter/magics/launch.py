@@ -123,7 +123,9 @@ def launched(session: Session, deployed: Deployment, ordered: Order, *, wait: bo
     if deployed.warning:
         say(f"The service says: {plain(deployed.warning)}")
     try:
-        machine = session.machine(deployed.id)
+        with launching.explained(ordered.name, deployed.id, hourly):
+            known = session.machines()
+        machine = pick(deployed.id, known, "machine")
     except NotFound:
         return Note(
             f"Launched {ordered.name} ({deployed.id}) for {rate(hourly)}; the listing does not show it yet: "

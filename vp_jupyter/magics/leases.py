@@ -7,9 +7,10 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+from ..actions import changes
 from ..actions.launching import span_of
 from ..actions.notices import overdue
-from ..api import VoltageParkError, key_from_environment
+from ..api import Machine, VoltageParkError, key_from_environment
 from ..costs import ended_leases, lease_end, leased
 from ..formats import moment, span
 from ..session import Session
@@ -34,8 +35,8 @@ def lease(session: Session, args: Namespace) -> Any:
     if args.time or args.rm:
         end = None if args.rm else now + span_of(args.time)
         tags = leased(machine.tags, end)
-        session.client.machines.operations(machine).update(machine.id, tags=tags)
-        session.changed()
+        with session.changing():
+            session.client.machines.operations(machine).update(machine.id, tags=tags)
     else:
         end = lease_end(machine.tags)
     if end is None:
@@ -57,10 +58,14 @@ def reap(session: Session, args: Namespace) -> Any:
         return Note(overdue(machines))
     confirm(session, f"{overdue(machines)} End them? Everything on their disks is lost.", yes=args.yes)
     now = session.client.now()
-    ended = session.client.machines.end_if(machines, lambda one: bool(ended_leases([one], now)))
-    session.changed()
-    names = ", ".join(machine.label for machine in ended) or "nothing: the leases were renewed meanwhile"
-    return Note(f"Ended {names}.")
+    ended: list[Machine] = []
+
+    def end(machine: Machine) -> None:
+        if session.client.machines.end_if(machine, lambda one: bool(ended_leases([one], now))):
+            ended.append(machine)
+
+    changes.each(session, machines, "ended or wanted again", end)
+    return Note(f"Ended {changes.named(ended) or 'nothing: the leases were renewed meanwhile'}.")
 
 
 def point_out(session: Session) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .. import listings
 from ..actions import changes, launching
 from ..actions.changes import Change, total_rate
-from ..api import Machine, VoltageParkError
+from ..api import Machine
 from ..api.naming import pick
 from ..api.records import VirtualMachine
 from ..formats import burn_rate, moment, number, rate, span, text
@@ -92,22 +91,8 @@ def wait(session: Session, args: Namespace) -> Any:
 
 def until_running(session: Session, machine: Machine, *, timeout: float = 3600.0) -> Machine:
     """Wait until a machine is up and answers ssh, with a progress line; gives it as it is then."""
-    with _explained(session, machine, f"%vp wait {machine.id[:8]} waits on"):
+    with launching.explained(machine.label, machine.id, machine.rate_hourly):
         return launching.until_up(session, machine, timeout=timeout, progress=Progress())
-
-
-@contextlib.contextmanager
-def _explained(session: Session, machine: Machine, further: str) -> Iterator[None]:
-    """An interrupt ends a wait, not the machine: this says so, what it costs and how to go on."""
-    try:
-        yield
-    except (KeyboardInterrupt, VoltageParkError) as error:
-        session.changed()
-        why = f"{error} " if isinstance(error, VoltageParkError) else ""
-        raise Refused(
-            f"{why}Stopped waiting for {machine.label} ({machine.id}). It is there and costs "
-            f"{rate(machine.rate_hourly)}: {further}, %vp rm {machine.id[:8]} ends it."
-        ) from None
 
 
 @command("start", MACHINES, YES, group=GROUP)
@@ -147,8 +132,8 @@ def reboot(session: Session, args: Namespace) -> Any:
 def rename(session: Session, args: Namespace) -> Any:
     """Rename a machine."""
     machine = session.machine(args.machine)
-    session.client.machines.operations(machine).update(machine.id, name=args.name)
-    session.changed()
+    with session.changing():
+        session.client.machines.operations(machine).update(machine.id, name=args.name)
     return Note(f"{machine.label} is now called {args.name}.")
 
 
@@ -164,8 +149,8 @@ def tag(session: Session, args: Namespace) -> Any:
     machine = session.machine(args.machine)
     tags = [one for one in dict.fromkeys([*machine.tags, *args.tags]) if one not in args.rm]
     if args.tags or args.rm:
-        session.client.machines.operations(machine).update(machine.id, tags=tags)
-        session.changed()
+        with session.changing():
+            session.client.machines.operations(machine).update(machine.id, tags=tags)
     return Note(f"{machine.label}: {text(tags)}")
 
 
@@ -198,9 +183,11 @@ def forward(session: Session, args: Namespace) -> Any:
     """Make a port of a VM reachable from outside, for everybody who knows the address."""
     machine = _vm(session, args.machine)
     if args.rm:
-        session.client.vms.unforward(machine.id, args.port)
+        with session.changing():
+            session.client.vms.unforward(machine.id, args.port)
         return Note(f"Port {args.port} of {machine.label} is no longer reachable.")
-    made = session.client.vms.forward(machine.id, args.port, args.external)
+    with session.changing():
+        made = session.client.vms.forward(machine.id, args.port, args.external)
     host = machine.endpoints[0].host if machine.endpoints else "its address"
     return Note(f"Port {args.port} of {machine.label} is reachable at {host}:{made.external_port}.")
 

@@ -82,8 +82,8 @@ def create(session: Session, args: Namespace) -> Any:
         f"Create a volume of {args.size:,} GB? {cost_change(session, per_gb * args.size)}",
         yes=args.yes,
     )
-    volume = session.client.storage.create(args.name, args.size, order_ids=rentals)
-    session.changed()
+    with session.changing():
+        volume = session.client.storage.create(args.name, args.size, order_ids=rentals)
     return _card(session, volume)
 
 
@@ -129,14 +129,14 @@ def remove(session: Session, args: Namespace) -> Any:
         f"Delete the volume {volume.name} ({number(volume.size_in_gb)} GB, {rate(volume.rate_hourly)})?"
     )
     confirm(session, f"{question} Everything on it is lost.", yes=args.yes)
-    session.client.storage.delete(volume.id)
-    session.changed()
+    with session.changing():
+        session.client.storage.delete(volume.id)
     return Note(f"Deleted the volume {volume.name}; it costs nothing any more.")
 
 
 def _changed(session: Session, volume: Volume, **changes: Any) -> Card:
-    changed = session.client.storage.update(volume.id, **changes)
-    session.changed()
+    with session.changing():
+        changed = session.client.storage.update(volume.id, **changes)
     return _card(session, changed)
 
 

@@ -158,8 +158,8 @@ class Machines(Panel):
 
         def act() -> str:
             machine = self._require()
-            self.session.client.machines.operations(machine).update(machine.id, name=name)
-            self.session.changed()
+            with self.session.changing():
+                self.session.client.machines.operations(machine).update(machine.id, name=name)
             return f"{machine.label} is now called {name}."
 
         self.work("Renaming…", act)
@@ -169,8 +169,8 @@ class Machines(Panel):
 
         def act() -> str:
             machine = self._require()
-            self.session.client.machines.operations(machine).update(machine.id, tags=tags)
-            self.session.changed()
+            with self.session.changing():
+                self.session.client.machines.operations(machine).update(machine.id, tags=tags)
             return (
                 f"{machine.label} has the tags {', '.join(tags)}."
                 if tags
