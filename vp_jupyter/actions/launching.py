@@ -11,7 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from ..api import Deployment, Machine, Offer, VoltageParkError
+from ..api import Deployment, Machine, Offer, Secret, VoltageParkError
 from ..api.offers import NETWORKS
 from ..api.records import Rental, SshKey, VirtualMachine, Volume
 from ..connect.answers import until_answering
@@ -37,7 +37,7 @@ class Order(NamedTuple):
     public_keys: list[str]
     key_words: str
     tags: list[str]
-    script: dict[str, Any] | None = None
+    script: Secret | None = None  # the parts of its cloud-init by name
     volume: Volume | None = None
     sub_order: str | None = None
 
@@ -60,7 +60,7 @@ def order(
     key_choices: Sequence[str],
     tags: Sequence[str] = (),
     lease: str | None = None,
-    script: str | None = None,
+    script: Secret | None = None,
     volume: Volume | None = None,
     sub_order: str | None = None,
 ) -> Order:
@@ -99,7 +99,8 @@ def quote_card(
     offer = ordered.offer
     priced = quote(ordered.rate_hourly, burn_hourly=burn, balance=balance)
     what = offer.operating_system or f"bare metal, {offer.network}"
-    parts = ", ".join(f"{len(content)} {part}" for part, content in (ordered.script or {}).items())
+    script: dict[str, Any] = ordered.script.reveal() if ordered.script is not None else {}
+    parts = ", ".join(f"{len(content)} {part}" for part, content in script.items())
     lasts = f", lasts {span(priced.lasts)} at that rate" if priced.lasts is not None else ""
     return Card(
         f"{ordered.name}: {ordered.gpus} × {offer.gpu_model}, {what}",
@@ -231,8 +232,8 @@ def span_of(time: str) -> timedelta:
         raise Refused(str(error)) from None
 
 
-def cloud_init(session: Session, content: str, *, kind: str) -> dict[str, Any]:
-    """The cloud-init of a launch as a deploy carries it, checked by the service first.
+def cloud_init(session: Session, content: Secret, *, kind: str) -> Secret:
+    """The cloud-init of a launch (YAML) as a deploy carries it, checked by the service first.
 
     Raises `Refused` with what the service says, and for parts that a deploy cannot carry: they would be lost.
     """
@@ -244,13 +245,16 @@ def cloud_init(session: Session, content: str, *, kind: str) -> dict[str, Any]:
     import yaml
 
     try:
-        script = yaml.safe_load(content)
-    except yaml.YAMLError as error:
-        raise Refused(f"The cloud-init script is not YAML: {' '.join(str(error).split())}.") from None
+        script = yaml.safe_load(content.reveal())
+    except yaml.YAMLError as error:  # whose text quotes the script
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark is not None else ""
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise Refused(f"The cloud-init script is not YAML{where}: {problem}.") from None
     if not isinstance(script, dict):
         raise Refused("The cloud-init script has no parts: it takes packages, write_files and runcmd.")
     if lost := sorted(str(part) for part in script if part not in CLOUD_INIT_PARTS):
         raise Refused(f"A deploy cannot carry {', '.join(lost)}: it takes {', '.join(CLOUD_INIT_PARTS)}.")
     commands = script.get("runcmd") or []
     script["runcmd"] = [shlex.join(map(str, one)) if isinstance(one, list) else str(one) for one in commands]
-    return {part: script[part] for part in CLOUD_INIT_PARTS if script.get(part)}
+    return Secret({part: script[part] for part in CLOUD_INIT_PARTS if script.get(part)})

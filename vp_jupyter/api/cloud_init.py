@@ -15,5 +15,6 @@ class CloudInit(Resource):
 
     def validate(self, content: str | Secret, *, type: str = "instant-vm") -> Validation:
         """What the service says of a script; `type` is instant-vm, vm or baremetal."""
-        body = {"type": type, "content": hidden(content)}
-        return self._change("POST", "validate/cloudinit", Validation, body=body)
+        content = hidden(content)
+        body = {"type": type, "content": content}
+        return self._change("POST", "validate/cloudinit", Validation, body=body, done=None)

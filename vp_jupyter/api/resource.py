@@ -53,7 +53,7 @@ class Resource:
         into: type[T] | None = None,
         *,
         body: Mapping[str, Any] | None = None,
-        done: Callable[[VoltageParkError], T] = reraise,
+        done: Callable[[VoltageParkError], T] | None = reraise,
     ) -> T:
         """Change something in a way that may happen twice; `done` as for `patience.repeated`."""
         attempt = functools.partial(

@@ -207,7 +207,7 @@ class Transport:
         pause = _retry_after(response)
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             self._pace.throttled(pause or 0.0)
-        raise refusal(asked, response.status_code, detail(response.content), retry_after=pause)
+        raise refusal(asked, response.status_code, detail(response.content, body), retry_after=pause)
 
     def _send(
         self,

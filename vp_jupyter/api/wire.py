@@ -35,8 +35,12 @@ def decoded(content: bytes, into: Any, *, asked: str) -> Any:
     raise UnexpectedAnswer(f"{asked}: {problem}", passing=passing)
 
 
-def detail(content: bytes) -> object:
-    """What an error answer says under ``detail``; None where it is not FastAPI's JSON."""
+def detail(content: bytes, body: Mapping[str, Any] | None = None) -> object:
+    """What an error answer says under ``detail``, without quoting the secret texts of the `body` that it
+    answers; None where it is not FastAPI's JSON."""
+    for secret in (body or {}).values():
+        if isinstance(secret, Secret) and isinstance(secret.reveal(), str) and secret:
+            content = content.replace(encoded({"": secret})[5:-2], b"(hidden)")
     try:
         answer = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -11,7 +11,7 @@ from ..actions import keys, launching
 from ..actions.choosing import chosen_offer
 from ..actions.launching import Order
 from ..actions.notices import standing, warning
-from ..api import Deployment, NotFound, Offer, together
+from ..api import Deployment, NotFound, Offer, Secret, together
 from ..api.naming import pick
 from ..api.offers import NETWORKS
 from ..costs import Standing
@@ -189,12 +189,12 @@ def validate(session: Session, args: Namespace) -> Any:
     return Note("The service finds no fault in the script.")
 
 
-def _script_text(file: str | None, cell: str | None) -> str | None:
+def _script_text(file: str | None, cell: str | None) -> Secret | None:
     if file is None:
-        return cell
+        return None if cell is None else Secret(cell)
     if cell is not None:
         raise Refused("Either a file or the cell's body, not both.")
     try:
-        return Path(file).expanduser().read_text(encoding="utf-8")
+        return Secret(Path(file).expanduser().read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         raise Refused(f"There is no text file at {file}.") from None

@@ -13,7 +13,7 @@ from ..actions import launching
 from ..actions.choosing import one_of_each
 from ..actions.launching import Order
 from ..actions.notices import standing, warning
-from ..api import NotFound, Offer
+from ..api import NotFound, Offer, Secret
 from ..api.naming import called
 from ..api.offers import NETWORKS
 from ..costs import quote
@@ -216,7 +216,7 @@ class Launcher(Panel):
             key_choices=chosen_keys or ["none"],
             tags=[one.strip() for one in self.tags.value.split(",") if one.strip()],
             lease=self.lease.value.strip() or None,
-            script=self.cloud_init.text if self.cloud_init.text.strip() else None,
+            script=Secret(self.cloud_init.text) if self.cloud_init.text.strip() else None,
             volume=volumes.get(self.volume.value) if offer.kind == "metal" else None,
         )
 
@@ -230,11 +230,11 @@ class Launcher(Panel):
         return f"{said} The service says: {plain(deployed.warning)}" if deployed.warning else said
 
     def _validate(self) -> None:
-        content, offer = self.cloud_init.text, self.chosen
+        content, offer = Secret(self.cloud_init.text), self.chosen
         kind = offer.kind if offer is not None else "vm"
 
         def act() -> str:
-            if not content.strip():
+            if not content.reveal().strip():
                 raise Refused("There is no cloud-init to check.")
             launching.cloud_init(self.session, content, kind=kind)
             return "The service finds no fault in the cloud-init."

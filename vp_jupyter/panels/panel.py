@@ -80,6 +80,8 @@ class Panel:
             self.receive(read(self.session, self.needs))
         except (VoltageParkError, Refused) as error:
             self.fail(str(error))
+        except KeyboardInterrupt:
+            self.fail("Interrupted: nothing was read yet.")
         shell = get_ipython()
         in_notebook = shell is not None and hasattr(shell, "kernel")
         self._static = self._form()

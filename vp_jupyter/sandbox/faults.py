@@ -18,13 +18,14 @@ Kind = Literal[
     "elsewhere",  # a redirect to another host
     "empty",  # 200 without a body
     "shape",  # 200 with JSON of another shape
-    "event",  # `event` happens before the request is heard, which then goes on
+    "event",  # nothing but `event`
 ]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that goes wrong; with `acts` the service does what was asked all the same, before it."""
+    """One thing that goes wrong; with `acts` the service does what was asked all the same, before it. `event`
+    is called when the request has been heard."""
 
     kind: Kind
     acts: bool = False

@@ -35,8 +35,8 @@ class Weather:
         fault = faults.meets(scope["method"], path) if faults is not None else None
         if fault is None:
             return await self._app(scope, receive, send)
+        fault.event()
         if fault.kind == "event":
-            fault.event()
             return await self._app(scope, receive, send)
         if fault.kind == "late":
             held = await _hold(receive)
