@@ -12,12 +12,19 @@ from typing import Any
 import pandas as pd
 
 NOTHING = "–"
+_ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
 def plain(value: object) -> str:
-    """A text without what would act on a terminal or turn the line around: control, bidi and surrogate
-    characters become ``�``."""
-    return "".join("�" if unicodedata.category(sign) in ("Cc", "Cf", "Cs") else sign for sign in str(value))
+    """A text without what would act on a terminal, break the line or turn it around: control, bidi and
+    surrogate characters become ``�``."""
+    return "".join("�" if unicodedata.category(sign) in _ACTING else sign for sign in str(value))
+
+
+def brief(value: object, most: int) -> str:
+    """A text of which not more than `most` characters are shown."""
+    text = plain(value)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def escaped(value: object) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from .formats import cents, escaped, plain
+from .formats import brief, cents, escaped
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -25,6 +25,7 @@ _TEXT = "#7b7b7b"  # 4.3:1 on white and on JupyterLab's dark alike; no grey has 
 _GRID = "rgba(128,128,128,.25)"
 _FAN = "rgba(59,139,196,.25)"
 _MOST = 6  # groups shown by themselves; the rest together
+_NAME = 60  # characters of a group's name
 _BAR = 32  # characters of the longest bar of a text form
 REST = "(others)"
 
@@ -58,7 +59,7 @@ def spend_bars(spent: pd.DataFrame, unit: str, *, group: str | None = None) -> P
         figure.add_bar(
             x=part[unit],
             y=part["charged"].astype(float),
-            name=escaped(name),
+            name=_label(name),
             marker={
                 "color": colour,
                 "pattern": {"shape": ["/" if one else "" for one in part["partial"]]},
@@ -153,7 +154,7 @@ def treemap(spent: pd.DataFrame, by: Sequence[str], *, period: str) -> Plot:
     title = f"Charged, USD, {period} (UTC)"
     some = spent[spent["charged"] > 0]
     frame = pd.DataFrame(
-        {one: some[one].map(escaped) for one in by} | {"charged": some["charged"].astype(float)}
+        {one: some[one].map(_label) for one in by} | {"charged": some["charged"].astype(float)}
     )
     figure = px.treemap(frame, path=[*by], values="charged", color_discrete_sequence=COLOURS)
     figure.update_traces(
@@ -164,7 +165,7 @@ def treemap(spent: pd.DataFrame, by: Sequence[str], *, period: str) -> Plot:
         root_color="rgba(0,0,0,0)",
     )
     _style(figure, title)
-    names = [" / ".join(row) for row in frame[[*by]].itertuples(index=False)]
+    names = [" / ".join(row) for row in some[[*by]].itertuples(index=False)]
     return Plot(figure, _bars(title, names, some["charged"]))
 
 
@@ -173,7 +174,7 @@ def rate_bars(rates: pd.DataFrame, names: Sequence[str], *, title: str, column: 
     figure = _figure(title)
     figure.add_bar(
         x=rates[column].astype(float),
-        y=[escaped(name) for name in names],
+        y=[_label(name) for name in names],
         orientation="h",
         marker={"color": COLOURS[0]},
         text=[cents(value) for value in rates[column]],
@@ -232,6 +233,11 @@ def _unpacked(part: Any) -> Any:
     return {name: _unpacked(one) for name, one in part.items()}
 
 
+def _label(name: object) -> str:
+    """A name as plotly, which reads markup, shows it."""
+    return escaped(brief(name, _NAME))
+
+
 def _colours() -> Iterable[str]:
     return (*COLOURS[:_MOST], COLOURS[-1])
 
@@ -259,7 +265,7 @@ def _largest(spent: pd.DataFrame, group: str) -> pd.DataFrame:
 
 def _bars(title: str, names: Iterable[str], amounts: Iterable[Any]) -> str:
     """The text form: a bar of characters for each amount."""
-    rows = [(plain(name), Decimal(amount)) for name, amount in zip(names, amounts, strict=True)]
+    rows = [(brief(name, _NAME), Decimal(amount)) for name, amount in zip(names, amounts, strict=True)]
     most = max((amount for _, amount in rows), default=Decimal(0))
     width = max((len(name) for name, _ in rows), default=0)
     money = max((len(cents(amount)) for _, amount in rows), default=0)

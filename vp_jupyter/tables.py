@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from .api.billing import Period
 from .api.machines import Machine
-from .api.naming import called
+from .api.naming import named
 from .api.offers import Offer
 from .api.records import Location, SshKey, Transaction, Volume
 
@@ -100,7 +100,7 @@ def labels(things: Iterable[Machine | Volume]) -> pd.DataFrame:
     return _frame(
         {
             "id": texts(one.id for one in things),
-            "name": texts(called(one) for one in things),
+            "name": texts(named(one) for one in things),
             "tags": [list(one.tags) if isinstance(one, Machine) else [] for one in things],
         }
     )

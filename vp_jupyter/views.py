@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from .formats import escaped, plain, text
+from .formats import brief, escaped, plain, text
+
+_CELL = 160  # characters of a text that a table shows; the DataFrame holds all of it
 
 
 class Column(NamedTuple):
@@ -47,7 +49,7 @@ class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
             self, "_view", ([Column(str(name), str(name)) for name in self.columns], "", None)
         )
         columns = [column for column in columns if column.name in self.columns]
-        shown = [[column.show(value) for value in self[column.name]] for column in columns]
+        shown = [[brief(column.show(value), _CELL) for value in self[column.name]] for column in columns]
         greyed = [bool(value) for value in self[muted]] if muted else [False] * len(self)
         return columns, [list(row) for row in zip(*shown, strict=True)], greyed, caption
 
@@ -55,7 +57,7 @@ class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         """The columns of the display, except some, and the texts of each row."""
         columns, rows, _, _ = self._cells()
         places = [place for place, column in enumerate(columns) if column.name not in without]
-        return [columns[place] for place in places], [[plain(row[place]) for place in places] for row in rows]
+        return [columns[place] for place in places], [[row[place] for place in places] for row in rows]
 
     def _shape(self) -> tuple[list[str], list[Any]]:
         return [*self.columns], [*self.index]
@@ -116,8 +118,8 @@ class Card:
     """A heading, facts beneath it, and a closing remark."""
 
     def __init__(self, title: str, facts: Mapping[str, str], note: str = "") -> None:
-        self.title = title
-        self.facts = {name: value for name, value in facts.items() if value}
+        self.title = brief(title, _CELL)
+        self.facts = {name: brief(value, 10 * _CELL) for name, value in facts.items() if value}
         self.note = note
 
     def _repr_html_(self) -> str:

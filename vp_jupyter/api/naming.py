@@ -10,14 +10,20 @@ from .errors import InvalidRequest, NotFound
 T = TypeVar("T")
 
 SOME = 8  # how many names a message lists
+_LINE = 80  # characters of a name in a sentence
 
 
-def called(thing: Any) -> str:
-    """What to call a thing in a sentence: its name, or its id where it has none."""
+def named(thing: Any) -> str:
+    """A thing's name, or its id where it has none."""
     return str(thing.name or thing.id)
 
 
-def pick(reference: str, things: Sequence[T], kind: str, *, name: Callable[[T], str] = called) -> T:
+def called(thing: Any) -> str:
+    """What to call a thing in a sentence: its name, of which not more than a line."""
+    return _short(named(thing))
+
+
+def pick(reference: str, things: Sequence[T], kind: str, *, name: Callable[[T], str] = named) -> T:
     """The thing of that name or id, or of a unique beginning of either (there capitals do not matter).
 
     `kind` is what the things are called in a message, `name` gives the name of one. Raises `NotFound` where
@@ -34,12 +40,18 @@ def pick(reference: str, things: Sequence[T], kind: str, *, name: Callable[[T], 
         found = [one for one in things if any(text.casefold().startswith(begun) for text in ids(one))]
     if len(found) == 1:
         return found[0]
-    some = [f"{name(one)} ({str(one.id)[:8]})" for one in found[:SOME]]  # type: ignore[attr-defined]
+    some = [f"{_short(name(one))} ({str(one.id)[:8]})" for one in found[:SOME]]  # type: ignore[attr-defined]
     if found:
         raise InvalidRequest(
-            f"{reference!r} could be any of {len(found)} {kind}s: {', '.join(some)}. Give more of the id."
+            f"{_short(reference)!r} could be any of {len(found)} {kind}s: {', '.join(some)}. "
+            "Give more of the id."
         )
-    names = ", ".join(dict.fromkeys(map(name, things[:SOME]))) + (", …" if len(things) > SOME else "")
+    known = dict.fromkeys(_short(name(one)) for one in things[:SOME])
+    names = ", ".join(known) + (", …" if len(things) > SOME else "")
     raise NotFound(
-        f"There is no {kind} {reference!r}{f'; there are {names}' if things else ', nor any other'}."
+        f"There is no {kind} {_short(reference)!r}{f'; there are {names}' if things else ', nor any other'}."
     )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LINE else f"{text[: _LINE - 1]}…"

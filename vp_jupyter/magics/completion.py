@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from ..api import Client
+from ..api.naming import named
+from ..formats import plain
 from . import run as _run  # noqa: F401  # registers the commands
 from .grammar import COMMANDS, Command
 
@@ -17,9 +20,9 @@ if TYPE_CHECKING:
 PATIENCE = 0.15  # seconds that a first listing may take before TAB answers without names
 
 _LIVE: dict[str, tuple[Callable[[Client], Any], Callable[[Any], str]]] = {
-    "machines": (lambda client: client.machines.list(), lambda machine: machine.label),
-    "keys": (lambda client: client.ssh_keys.list(), lambda key: key.name or key.id),
-    "volumes": (lambda client: client.storage.list(), lambda volume: volume.name or volume.id),
+    "machines": (lambda client: client.machines.list(), named),
+    "keys": (lambda client: client.ssh_keys.list(), named),
+    "volumes": (lambda client: client.storage.list(), named),
     "presets": (lambda client: client.offers(), lambda offer: offer.id if offer.kind == "vm" else ""),
     "locations": (lambda client: client.locations.list(), lambda place: place.city or place.id),
 }
@@ -77,13 +80,14 @@ def _names(magics: VP, kind: str) -> list[str]:
         items = waiting.result(PATIENCE)
     except Exception:  # a completion that fails is no completion
         return []
-    return [_quoted(label) for label in map(name, items) if label]
+    return [word for label in map(name, items) if (word := label and _quoted(label))]
 
 
 def _quoted(label: str) -> str:
-    return f'"{label}"' if " " in label else label
+    """A name as one word of a line; none for what could not be read back from it."""
+    return "" if plain(label) != label else f'"{label}"' if " " in label else shlex.quote(label)
 
 
 def _starting(begun: str, offers: list[str]) -> list[str]:
     wanted = begun.strip("\"'").casefold()
-    return [offer for offer in offers if offer.strip('"').casefold().startswith(wanted)]
+    return [offer for offer in offers if offer.strip("\"'").casefold().startswith(wanted)]
