@@ -125,6 +125,8 @@ def parse(parser: argparse.ArgumentParser, line: str) -> argparse.Namespace:
         raise Refused(f"There is no command {words[0]!r}. {_nearest(words[0])}See %vp help.")
     end = words.index("--") if "--" in words else len(words)
     arguments, strange = parser.parse_known_args([*options, *(words[:end] or ["help"])])
+    if not hasattr(arguments, "command"):
+        raise Refused(f"%vp does not take {' '.join(strange)!r} for a command. See %vp help.")
     arguments.rest = words[end + 1 :]
     if not arguments.command.takes_rest:
         strange += words[end:]
