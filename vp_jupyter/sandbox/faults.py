@@ -16,7 +16,7 @@ Kind = Literal[
     "status",  # an error answer: `status`, with Retry-After where `retry_after` is given
     "html",  # a page of something in between, with `status`
     "elsewhere",  # a redirect to another host
-    "empty",  # 200 without a body
+    "empty",  # 200 whose body is lost
     "shape",  # 200 with JSON of another shape
     "event",  # nothing but `event`
 ]
@@ -88,7 +88,8 @@ def _drawn(lot: random.Random, seconds: float) -> Fault:
     status, retry_after = lot.choice(_STATUSES)
     if kind == "html":
         status = lot.choice((200, 502, 503))
-    acts = status != 429 and lot.random() < 0.5  # a service that throttles has done nothing
+    # A service that throttles has done nothing; one that says 200 has, only its answer may be lost.
+    acts = kind in ("empty", "shape") or (status != 429 and lot.random() < 0.5)
     return Fault(
         kind,
         acts=acts,

@@ -149,11 +149,12 @@ class Sandbox:
         self._fleet.open()
         try:
             await self._server.serve(sockets=[self._socket])
-            for connection in [*self._server.server_state.connections]:
-                # A client that sits on half a request would keep its socket.
-                if connection.transport is not None:
-                    connection.transport.abort()
-            await asyncio.sleep(0)
+            for _ in range(3):  # one that is just being accepted is there a moment later
+                for connection in [*self._server.server_state.connections]:
+                    # A client that sits on half a request would keep its socket.
+                    if connection.transport is not None:
+                        connection.transport.abort()
+                await asyncio.sleep(0)
         finally:
             self._loop = None
             await self._fleet.close()

@@ -45,6 +45,10 @@ class Weather:
         said: list[Message] = []
         if fault.acts or fault.kind == "cut":
             await self._app(scope, await _hold(receive), _into(said))
+        if fault.kind in ("empty", "shape") and said and said[0]["status"] >= 300:
+            for message in said:  # it is a success whose body is lost, never a refusal
+                await send(message)
+            return
         match fault.kind:
             case "away":
                 _break(send)
