@@ -30,7 +30,7 @@ import logging, os, pickle, gc, pathlib
 logging.basicConfig(filename="debug.log", level=logging.DEBUG, force=True)
 from vp_jupyter import Client
 from vp_jupyter.api import Patience
-client = Client(patience=Patience(connect=1, phase=1, pause=0.01, budget=2, look=0.1))
+client = Client(patience=Patience(connect=1, phase=0.2, pause=0.01, budget=0.5, look=0.1))
 """
 
 COMMANDS = [
@@ -72,7 +72,7 @@ FAULTS = [
     None,
     Fault("reset"),
     Fault("cut"),
-    Fault("stall", seconds=2),
+    Fault("stall", seconds=0.5),
     Fault("status", status=500),
     Fault("status", status=422),
     Fault("html", status=200),

@@ -55,6 +55,7 @@ def repeated(
         in_doubt = in_doubt or failure.may_have_acted
         if not pauses.before_next(failure):
             if in_doubt and done is not None:
+                failure.may_have_acted = True  # in one of the tries before
                 failure.args = (
                     f"{failure} It may have been carried out all the same: look before you go on.",
                 )

@@ -1,7 +1,9 @@
 """Which requests meet which fault: a plain schedule, seeded, so that the same one gives the same weather."""
 
+import math
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -48,11 +50,34 @@ class Rule:
     chance: float = 1.0
 
 
-class Faults:
-    """A schedule of faults. The first rule that applies is taken; `met` are the faults so far, in order."""
+class Throttle:
+    """How much the service takes: a burst of `most` requests, and `per_second` after it."""
 
-    def __init__(self, *rules: Rule, seed: int = 0) -> None:
+    def __init__(self, per_second: float, most: int) -> None:
+        self._per_second = per_second
+        self._most = most
+        self._left = float(most)
+        self._seen = time.monotonic()
+
+    def pause(self) -> float | None:
+        """Seconds after which a request may come again; None where this one may pass."""
+        now = time.monotonic()
+        self._left = min(self._left + (now - self._seen) * self._per_second, self._most)
+        self._seen = now
+        if self._left >= 1:
+            self._left -= 1
+            return None
+        return (1 - self._left) / self._per_second
+
+
+class Faults:
+    """A schedule of faults. The first rule that applies is taken; `met` are the faults so far, in order.
+    With a `throttle`, what comes too fast is answered 429."""
+
+    def __init__(self, *rules: Rule, seed: int = 0, throttle: Throttle | None = None) -> None:
         self._rules = rules
+        self._throttle = throttle
+        self.heard = 0
         self._random = random.Random(seed)
         self._matched = [0] * len(rules)
         self._used = [0] * len(rules)
@@ -69,6 +94,11 @@ class Faults:
     def meets(self, method: str, path: str) -> Fault | None:
         """The fault that a request meets, if any."""
         with self._lock:
+            self.heard += 1
+            if self._throttle is not None and (pause := self._throttle.pause()) is not None:
+                fault = Fault("status", status=429, retry_after=str(math.ceil(pause)))
+                self.met.append((method, path, fault))
+                return fault
             for place, rule in enumerate(self._rules):
                 if rule.method not in ("*", method) or not fnmatchcase(path, rule.path):
                     continue
