@@ -161,10 +161,15 @@ def treemap(spent: pd.DataFrame, by: Sequence[str], *, period: str) -> Plot:
         texttemplate="%{label}<br>$%{value:,.2f}",
         hovertemplate="%{label}: $%{value:,.2f}<extra></extra>",
         marker={"line": {"width": 1, "color": "rgba(255,255,255,.6)"}},
-        textfont={"color": "white"},
+        textfont={"color": "black"},  # 4.8:1 and more on each of the colours, where white has 3:1
         root_color="rgba(0,0,0,0)",
     )
     _style(figure, title)
+    figure.update_layout(
+        margin={"l": 0, "r": 0, "b": 0},
+        extendtreemapcolors=False,
+        uniformtext={"minsize": 9, "mode": "hide"},
+    )
     names = [" / ".join(row) for row in some[[*by]].itertuples(index=False)]
     return Plot(figure, _bars(title, names, some["charged"]))
 

@@ -72,3 +72,23 @@ def test_tab_offers_the_names_of_machines(notebook, client):
         return {line for text in texts for line in text.split("\n")}
 
     until(lambda: names <= offered(), "the names were not offered")
+
+
+def test_a_name_that_is_markup_stays_a_name(notebook, client, picture):
+    machine = next(one for one in client.machines.list() if one.kind == "vm")
+    name = """<img src=x onerror="window.HACKED = 1">"""
+    client.vms.update(machine.id, name=name, tags=["<script>window.HACKED = 1</script>"])
+    lines = ("ls", f"show {machine.id}", "bill --by day,machine --plot", "panel machines", "panel costs")
+    one = notebook("%load_ext vp_jupyter", *(f"%vp {line}" for line in lines))
+    try:
+        said = [one.run(place) for place in range(len(lines) + 1)]
+        assert name in said[1]
+        one.outputs(4).get_by_role("radio", name=name).wait_for()
+        costs = one.outputs(5).locator(".vp-panel")
+        costs.get_by_role("tab", name="Shares").click()
+        costs.locator(".js-plotly-plot:visible .main-svg").first.wait_for()
+        picture("markup")
+        assert one.page.evaluate("() => window.HACKED") is None
+        assert one.page.locator(".jp-Notebook img[src=x]").count() == 0
+    finally:
+        client.vms.update(machine.id, name=machine.name, tags=machine.tags)

@@ -163,6 +163,8 @@ def test_panels_are_legible_named_and_as_wide_as_there_is_room(panel, picture, w
         picture(f"{which}-{theme}")
         assert shown.evaluate(LEGIBILITY) == []
     one.page.set_viewport_size({"width": 500, "height": 900})
+    drawn = "one => [...one.querySelectorAll('.main-svg')].every(svg => svg.clientWidth <= one.clientWidth)"
+    until(lambda: shown.evaluate(drawn), "a plot is wider than its panel")
     picture(f"{which}-narrow")
     assert shown.evaluate("one => one.scrollWidth <= one.clientWidth")
 
