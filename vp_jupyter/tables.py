@@ -11,14 +11,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from .api.billing import Period
 from .api.machines import Machine
 from .api.naming import named
 from .api.offers import Offer
-from .api.records import Location, SshKey, Transaction, Volume
+from .api.records import LinkedInstance, Location, SshKey, Volume
 
 MONEY_PLACES = 6  # decimal places that the service's rates and amounts have
 
@@ -26,9 +28,12 @@ MONEY_PLACES = 6  # decimal places that the service's rates and amounts have
 def money(values: Iterable[Decimal | None]) -> pd.api.extensions.ExtensionArray:
     """A column of USD, exact: ``decimal128(18, 6)``, with more places where a value has more."""
     column = list(values)
-    places = max([MONEY_PLACES, *(-_exponent(value) for value in column if value is not None)])
-    digits = 18 if places == MONEY_PLACES else 38
-    return pd.array(column, dtype=pd.ArrowDtype(pa.decimal128(digits, places)))
+    try:
+        array = pa.array(column, pa.decimal128(18, MONEY_PLACES))
+    except pa.ArrowInvalid:  # that would round
+        places = max([MONEY_PLACES, *(-_exponent(value) for value in column if value is not None)])
+        array = pa.array(column, pa.decimal128(38, places))
+    return pd.array(array, dtype=pd.ArrowDtype(array.type))
 
 
 def _exponent(value: Decimal) -> int:
@@ -227,43 +232,60 @@ def transactions(periods: Sequence[Period]) -> pd.DataFrame:
     balance: charges below zero), total_amount (of the whole transaction), created, completed (missing: goes
     on), instance_id (the billed life of a thing: each keeps one rate unless it is resized), note, id.
     """
-    rows = [(item, period) for period in periods for item in period.transactions]
-    items = [item for item, _ in rows]
-    linked = [item.details.linked_instance for item in items]
-    kinds = [_entry(item.details.type) for item in items]
-    spans = [_span(item, period) for item, period in rows]
+    items = [item for period in periods for item in period.transactions]
+    sizes = [len(period.transactions) for period in periods]
+    first, last = (
+        np.repeat(timestamps(ends).to_numpy("datetime64[us]"), sizes)
+        for ends in ([period.start for period in periods], [period.end for period in periods])
+    )
+    details = [item.details for item in items]
+    linked = [detail.linked_instance or _NOTHING for detail in details]
+    kinds = categories([detail.type for detail in details])
+    entries = _of_category(kinds, _entry)
+    charges = np.asarray(entries == "charge")
+    created = timestamps([item.timestamp_creation for item in items])
+    completed = timestamps([item.timestamp_completion for item in items])
+    # What is missing (NaT) gives way to the period's own ends.
+    start = np.fmax(created.to_numpy("datetime64[us]"), first)
+    end = np.fmax(start, np.fmin(completed.to_numpy("datetime64[us]"), last))
+    totals = [item.total_amount for item in items]
+    amounts = [item.period_amount for item in items]
+    vms, metal = ([getattr(one, name) for one in linked] for name in ("virtual_machine_id", _METAL))
     return _frame(
         {
-            "start": timestamps(start for start, _ in spans),
-            "end": timestamps(end for _, end in spans),
-            "entry": pd.Categorical(kinds, categories=ENTRIES),
-            "type": categories(item.details.type for item in items),
-            "resource": categories(_resource(item) for item in items),
+            "start": pd.Series(start).dt.tz_localize("UTC"),
+            "end": pd.Series(end).dt.tz_localize("UTC"),
+            "entry": pd.Categorical(entries, categories=ENTRIES),
+            "type": kinds,
+            "resource": _resources(kinds, vms, metal),
             "resource_id": texts(
-                (one.virtual_machine_id or one.baremetal_rental_id or one.storage_id or one.id)
-                if one
-                else None
-                for one in linked
+                [
+                    vm or rental or one.storage_id or one.id
+                    for vm, rental, one in zip(vms, metal, linked, strict=True)
+                ]
             ),
-            "part": categories(_PARTS.get(one.type or "") if one else None for one in linked),
-            "amount": money(
-                _moved(item.total_amount if item.period_amount is None else item.period_amount, kind)
-                for item, kind in zip(items, kinds, strict=True)
-            ),
-            "total_amount": money(
-                _moved(item.total_amount, kind) for item, kind in zip(items, kinds, strict=True)
-            ),
-            "created": timestamps(item.timestamp_creation for item in items),
-            "completed": timestamps(item.timestamp_completion for item in items),
-            "instance_id": texts(one.id if one else None for one in linked),
-            "note": texts(item.details.note_public for item in items),
-            "id": texts(item.id for item in items),
+            "part": categories([_PARTS.get(one.type) for one in linked]),
+            "amount": _moved([t if p is None else p for t, p in zip(totals, amounts, strict=True)], charges),
+            "total_amount": _moved(totals, charges),
+            "created": created,
+            "completed": completed,
+            "instance_id": texts([one.id for one in linked]),
+            "note": texts([detail.note_public for detail in details]),
+            "id": texts([item.id for item in items]),
         }
     )
 
 
 ENTRIES = ["charge", "credit", "deposit", "other"]
-_PARTS = {"virtual_machine_instance": "compute", "storage_block_instance": "storage"}
+_PARTS: dict[str | None, str] = {"virtual_machine_instance": "compute", "storage_block_instance": "storage"}
+_METAL = "baremetal_rental_id"
+_NOTHING = LinkedInstance()
+
+
+def _of_category(column: pd.Categorical, kind: Callable[[str | None], str | None]) -> Any:
+    """A kind for each value of a column, which depends on its category alone; None where that has none."""
+    kinds = np.array([*map(kind, column.categories), kind(None)], dtype=object)  # code -1 is what is missing
+    return kinds[column.codes]
 
 
 def _entry(type: str | None) -> str:
@@ -279,25 +301,26 @@ def _entry(type: str | None) -> str:
             return "other"
 
 
-def _moved(amount: Decimal, entry: str) -> Decimal:
-    """An amount as it moves the balance; no document says which sign the service gives to a charge."""
-    return -abs(amount) if entry == "charge" else amount
+def _moved(values: list[Decimal], charges: Any) -> pd.api.extensions.ExtensionArray:
+    """Amounts as they move the balance; no document says which sign the service gives to a charge."""
+    column = pa.array(money(values))
+    moved = pc.if_else(charges, pc.negate(pc.abs(column)), column)
+    return pd.array(moved, dtype=pd.ArrowDtype(column.type))
 
 
-def _span(item: Transaction, period: Period) -> tuple[datetime, datetime]:
-    """The part of a transaction's time that lies in a period."""
-    start = max(item.timestamp_creation or period.start, period.start)
-    return start, max(start, min(item.timestamp_completion or period.end, period.end))
+def _resources(kinds: pd.Categorical, vms: list[str | None], metal: list[str | None]) -> pd.Categorical:
+    """What kind of thing each transaction is for: by what it is linked to, or else by its type."""
+    of_type = _of_category(kinds, _resource)
+    return categories(
+        [
+            "vm" if vm else "metal" if rental else kind
+            for vm, rental, kind in zip(vms, metal, of_type, strict=True)
+        ]
+    )
 
 
-def _resource(item: Transaction) -> str | None:
-    """What kind of thing a transaction is for."""
-    one = item.details.linked_instance
-    kind = item.details.type or ""
-    if one is not None and one.virtual_machine_id:
-        return "vm"
-    if kind.startswith("baremetal") or (one is not None and one.baremetal_rental_id):
-        return "metal"
-    if kind.startswith("storage"):
-        return "storage"
-    return "vm" if kind in ("charge", "payout") else None
+def _resource(type: str | None) -> str | None:
+    for beginning, kind in (("baremetal", "metal"), ("storage", "storage")):
+        if (type or "").startswith(beginning):
+            return kind
+    return "vm" if type in ("charge", "payout") else None
