@@ -18,7 +18,10 @@ _ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 def plain(value: object) -> str:
     """A text without what would act on a terminal, break the line or turn it around: control, bidi and
     surrogate characters become ``�``."""
-    return "".join("�" if unicodedata.category(sign) in _ACTING else sign for sign in str(value))
+    text = str(value)
+    if text.isprintable():  # nearly always, and quick to tell
+        return text
+    return "".join("�" if unicodedata.category(sign) in _ACTING else sign for sign in text)
 
 
 def brief(value: object, most: int) -> str:

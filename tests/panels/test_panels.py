@@ -148,7 +148,7 @@ def test_names_and_tags_are_changed(show, client):
     panel.rename.click()
     idle(panel)
     until(lambda: any("<img" in row["name"] for row in panel.grid.rows))
-    assert "<img" not in panel._static, "it is text, not markup"
+    assert "<img" not in panel._static()["text/html"], "it is text, not markup"
     panel.name.value = machine.name
     panel.rename.click()
     idle(panel)

@@ -4,6 +4,7 @@ widgets."""
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ _STATIC = """\
 </style>
 <div class="vp-static">{form}</div>"""
 
+_STATIC_FOR = 60.0  # seconds that the static form may be behind
+
 
 class Panel:
     """A panel: show it by making it the last expression of a cell. `close` ends it; so does running its cell
@@ -50,7 +53,7 @@ class Panel:
         self._refresh = Refresh.of(session)
         self._working = threading.Lock()
         self._shown: Any = None  # the display of the static form
-        self._static = ""
+        self._static_since = 0.0
         self.foot = Foot(comes_back=self._refresh.now)
         self._heading = widgets.HTML()
         self.widget = widgets.VBox([self._heading, *self.build(), self.foot])
@@ -84,8 +87,8 @@ class Panel:
             self.fail("Interrupted: nothing was read yet.")
         shell = get_ipython()
         in_notebook = shell is not None and hasattr(shell, "kernel")
-        self._static = self._form()
-        shown = display(_mime(self._static, self._text()), raw=True, display_id=True)
+        self._static_since = time.monotonic()
+        shown = display(self._static(), raw=True, display_id=True)
         if in_notebook:
             self._shown = shown
             _Cells.of(self.session).replace(self)
@@ -96,6 +99,9 @@ class Panel:
         """End it: it refreshes no more, and its widgets are gone."""
         self._refresh.remove(self)
         _close(self.widget)
+
+    def _static(self) -> dict[str, str]:
+        return {"text/html": self._form(), "text/plain": self._text()}
 
     def _form(self) -> str:
         table = self.table()
@@ -125,9 +131,10 @@ class Panel:
         self.update()
         if self.foot.tone == "error" and not self._working.locked():
             self.foot.tell("")
-        if self._shown is not None and (form := self._form()) != self._static:
-            self._static = form
-            self._shown.update(_mime(form, self._text()), raw=True)
+        if self._shown is not None and time.monotonic() - self._static_since > _STATIC_FOR:
+            # Not each time: the front end takes the notebook for changed by it.
+            self._static_since = time.monotonic()
+            self._shown.update(self._static(), raw=True)
 
     def fail(self, sentence: str) -> None:
         """Say why nothing newer is shown."""
@@ -214,10 +221,6 @@ class _Cells:
         for panel in self._panels.values():
             panel.close()
         self._panels.clear()
-
-
-def _mime(form: str, text: str) -> dict[str, str]:
-    return {"text/html": form, "text/plain": text}
 
 
 def _close(widget: Any) -> None:
