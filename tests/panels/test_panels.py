@@ -31,7 +31,7 @@ def until(is_so, complaint="it never came to be"):
 
 @pytest.fixture(scope="module")
 def sandbox():
-    with Sandbox(seed=7, time_scale=600) as one:
+    with Sandbox(seed=7, time_scale=120) as one:
         yield one
 
 

@@ -134,7 +134,7 @@ class Transport:
         response = self._answer(method, path, credential=credential, params=params, body=body)
         if into is None and not response.content:
             return None  # type: ignore[return-value]
-        answer: T = decoded(response.content, into or object, asked=_asked(method, path))
+        answer: T = decoded(response.content, into or Any, asked=_asked(method, path))
         return answer if into else None  # type: ignore[return-value]
 
     def read(
