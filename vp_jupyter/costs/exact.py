@@ -62,3 +62,16 @@ def shares(
     sign: Ints = np.sign(amount)
     quotient, rest = np.divmod(np.abs(amount), whole)
     return sign * (quotient * upto + rest * upto // whole)
+
+
+def summed(groups: Ints, values: Ints, number: int) -> Ints:
+    """The sum of the values of each group from 0 to before `number`: exact, as fast as numpy counts.
+
+    `numpy.bincount` adds floats, which are exact where no sum can reach 2**53.
+    """
+    most = max(int(values.max(initial=0)), -int(values.min(initial=0)))
+    if len(values) * most < 2**53:
+        return np.bincount(groups, values, number).astype(np.int64)
+    sums = np.zeros(number, dtype=np.int64)
+    np.add.at(sums, groups, values)
+    return sums

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .exact import Ints, amounts, shares, units
+from .exact import Ints, amounts, shares, summed, units
 from .leases import leased
 
 TIMES = ("hour", "day", "week", "month")  # UTC; weeks begin on Monday
@@ -53,30 +53,21 @@ def spend(
     tags = [one for one in by if one.startswith("tag")]
     if unknown or len(times) > 1 or len(tags) > 1 or not by or len(set(by)) < len(by):
         raise ValueError(f"{', '.join(by) or 'nothing'} is nothing to group by.")
-    rows, when, amount = (
-        _split(lines, times[0]) if times else (np.arange(len(lines)), None, units(lines["amount"]))
-    )
-    keys: dict[str, Any] = {}
+    rows, when, amount = _split(lines, times[0]) if times else (slice(None), None, units(lines["amount"]))
+    keys: dict[str, Coded] = {}
     for one in by:
         if one in TIMES:
+            assert when is not None
             keys[one] = when
         elif one == "machine" or one in tags:
-            keys["id"] = lines["resource_id"].fillna("").to_numpy()[rows]
-            keys["resource"] = lines["resource"].astype("str").fillna("").to_numpy()[rows]
+            keys["id"] = _coded(lines["resource_id"], "", rows)
+            kinds = _of_each(keys["id"], _coded(lines["resource"], ACCOUNT, rows))
         else:
-            column = {"kind": "resource"}.get(one, one)
-            keys[one] = lines[column].astype("str").fillna(ACCOUNT).to_numpy()[rows]
-    entry = lines["entry"].astype("str").to_numpy()[rows]
-    frame = pd.DataFrame(
-        keys | {name: np.where(entry == kind, amount, 0) for kind, name in _SUMS.items()} | {"net": amount}
-    )
-    sums = frame.groupby(list(keys), sort=True).sum().reset_index()
+            keys[one] = _coded(lines["resource" if one == "kind" else one], ACCOUNT, rows)
+    sums = _sums(keys, _coded(lines["entry"], "other", rows), amount)
     if "id" in keys:
         names, tagged = known(labels)
-        sums["machine"] = [
-            names.get(id) or (f"{kind} {id[:8]}" if id else ACCOUNT)
-            for id, kind in zip(sums["id"], sums["resource"], strict=True)
-        ]
+        sums["machine"] = [names.get(id) or (f"{kinds[id]} {id[:8]}" if id else ACCOUNT) for id in sums["id"]]
         if tags:
             sums = _by_tag(sums, tags[0], tagged)
         keep = [*by, "id"] if "machine" in by else [*by]
@@ -102,27 +93,87 @@ def total(lines: pd.DataFrame, entry: str | None = None) -> Any:
     return amounts(np.array([units(wanted["amount"]).sum()], dtype=np.int64))[0]
 
 
-def _split(lines: pd.DataFrame, unit: str) -> tuple[Ints, pd.DatetimeIndex, Ints]:
-    """Lines cut at the ends of time spans: the row that each part is of, the beginning of its span and its
-    amount in whole units."""
+class Coded(NamedTuple):
+    """A column as numbers: each row's code, and the value of each code, of which some may be in no row."""
+
+    codes: np.ndarray[Any, np.dtype[np.int32]]
+    values: Any
+
+
+def _coded(column: pd.Series[Any], missing: str, rows: Any) -> Coded:
+    """A column of texts in some rows, with `missing` for what is: the first value."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, values = column.cat.codes.to_numpy(), column.cat.categories
+    else:
+        codes, values = pd.factorize(column)
+    return Coded(codes[rows].astype(np.int32) + 1, np.array([missing, *values], dtype=object))
+
+
+def _of_each(things: Coded, kinds: Coded) -> dict[Any, str]:
+    """The kind of each thing, by its value."""
+    kind = np.zeros(len(things.values), dtype=np.int32)
+    kind[things.codes] = kinds.codes
+    return dict(zip(things.values, kinds.values[kind], strict=True))
+
+
+def _sums(keys: Mapping[str, Coded], entries: Coded, amount: Ints) -> pd.DataFrame:
+    """Exact sums by the values of the keys, in their order: those of `_SUMS`, by `entries`, and net."""
+    first, *further = keys.values()
+    group, number = first.codes, len(first.values)
+    for codes, values in further:
+        group = group.astype(np.int64) * len(values) + codes
+        number *= len(values)
+    there = None
+    if number > len(amount) + 1024:  # few of them are there
+        there, group = np.unique(group, return_inverse=True)
+        number = len(there)
+    kinds = len(entries.values)
+    table = summed(group * kinds + entries.codes, amount, number * kinds).reshape(number, kinds)
+    if there is None:
+        there = np.flatnonzero(np.bincount(group, minlength=number))
+        table = table[there]
+    columns: dict[str, Any] = {}
+    for name in [*keys][::-1]:
+        there, code = np.divmod(there, len(keys[name].values))
+        columns = {name: keys[name].values[code], **columns}
+    for kind, name in _SUMS.items():
+        columns[name] = table[:, entries.values == kind].sum(axis=1)
+    frame = pd.DataFrame(columns | {"net": table.sum(axis=1)})
+    return frame.sort_values([*keys], ignore_index=True)
+
+
+def _split(lines: pd.DataFrame, unit: str) -> tuple[Ints, Coded, Ints]:
+    """Lines cut at the ends of time spans: the row that each part is of, the span it is in and its amount in
+    whole units."""
     begin, finish = (lines[name].astype("int64").to_numpy() // 1000 for name in ("start", "end"))
     amount, rows = units(lines["amount"]), np.arange(len(lines))
     if unit == "month":  # a line lies within one: it was asked for by month
-        begins = lines["start"].to_numpy("datetime64[us]").astype("datetime64[M]").astype("datetime64[us]")
-        return rows, pd.DatetimeIndex(begins).tz_localize("UTC"), amount
+        months = lines["start"].to_numpy("datetime64[us]").astype("datetime64[M]")
+        low, codes = _from_the_first(months.astype(np.int64))
+        every = np.arange(low, low + codes.max(initial=0) + 1).astype("datetime64[M]")
+        return rows, Coded(codes, pd.DatetimeIndex(every.astype("datetime64[us]")).tz_localize("UTC")), amount
     length, shift = _LENGTH_MS[unit], _MONDAY_MS if unit == "week" else 0
     whole = np.maximum(finish - begin, 1)
     first = (begin - shift) // length
     count = (np.maximum(finish - 1, begin) - shift) // length - first + 1
-    rows = np.repeat(rows, count)
-    number = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
-    span = (first[rows] + number) * length + shift
-    lower = np.clip(span - begin[rows], 0, whole[rows])
-    upper = np.where(
-        number == count[rows] - 1, whole[rows], np.clip(span + length - begin[rows], 0, whole[rows])
-    )
-    parts = shares(amount[rows], upper, whole[rows]) - shares(amount[rows], lower, whole[rows])
-    return rows, pd.to_datetime(span, unit="ms", utc=True).as_unit("us"), parts
+    one, several = np.flatnonzero(count == 1), np.flatnonzero(count > 1)
+    cut = np.repeat(several, count[several])
+    number = np.arange(len(cut)) - np.repeat(np.cumsum(count[several]) - count[several], count[several])
+    upto = (first[cut] + number + 1) * length + shift - begin[cut]
+    used = shares(amount[cut], np.minimum(upto, whole[cut]), whole[cut])
+    parts = np.where(number == 0, used, used - np.roll(used, 1))
+    rows = np.concatenate([one, cut])
+    span = np.concatenate([first[one], first[cut] + number])
+    parts = np.concatenate([amount[one], parts])
+    low, codes = _from_the_first(span)
+    every = np.arange(low, low + codes.max(initial=0) + 1) * length + shift
+    return rows, Coded(codes, pd.to_datetime(every, unit="ms", utc=True).as_unit("us")), parts
+
+
+def _from_the_first(numbers: Ints) -> tuple[int, np.ndarray[Any, np.dtype[np.int32]]]:
+    """The lowest of some numbers, and each as its distance from it."""
+    low = int(numbers.min(initial=numbers[0] if len(numbers) else 0))
+    return low, (numbers - low).astype(np.int32)
 
 
 def _timed(sums: pd.DataFrame, unit: str, start: datetime, end: datetime, *, gap_free: bool) -> pd.DataFrame:
