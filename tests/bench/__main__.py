@@ -1,0 +1,43 @@
+"""`python -m tests.bench`: a table of how fast it is, each figure against another that is taken beside it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from tests.bench import measures
+
+MEASURES = (
+    measures.loading,
+    measures.first_listing,
+    measures.warm_listing,
+    measures.round_trips,
+    measures.decoding,
+    measures.grouping,
+    measures.refreshing,
+    measures.completing,
+)
+
+
+def main() -> int:
+    """Print the table as Markdown; the exit status tells whether every row is met."""
+    wanted = sys.argv[1:]
+    names = ("pandas", "pyarrow", "msgspec", "httpx", "ipython")
+    packages = ", ".join(f"{name} {version(name)}" for name in names)
+    print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {packages}\n")
+    print("| What | Against | Measured | Must reach | |\n|---|---|---|---|---|")
+    met = True
+    for measure in MEASURES:
+        if wanted and measure.__name__ not in wanted:
+            continue
+        for row in measure():
+            met = met and row.met
+            cells = (row.what, row.against, row.measured, row.target, "yes" if row.met else "NO")
+            print(f"| {' | '.join(cells)} |", flush=True)
+    return 0 if met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
