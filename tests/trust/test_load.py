@@ -24,7 +24,7 @@ from vp_jupyter.sandbox import Sandbox
 from vp_jupyter.sandbox.faults import Fault, Faults, Rule, Throttle
 
 WEEK = timedelta(days=7)
-TURNS = 36
+TURNS = 18
 
 
 @pytest.fixture(scope="module")

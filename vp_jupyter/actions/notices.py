@@ -15,13 +15,14 @@ from ..session import Session
 def standing(session: Session, burn_hourly: Decimal) -> Standing | None:
     """The budget's current period, if everything burns `burn_hourly` (USD per hour) from now on; None where
     there is no budget."""
-    if session.budget is None:
+    budget = session.budget
+    if budget is None:
         return None
     today = session.today()
-    start, _ = session.budget.span(session.client.now())
+    start, _ = budget.span(session.client.now())
     periods = session.client.billing.history(start.date(), today)
     spent = -costs.total(tables.transactions(periods), "charge")
-    return costs.standing(session.budget, now=periods[-1].end, spent=spent, burn_hourly=burn_hourly)
+    return costs.standing(budget, now=periods[-1].end, spent=spent, burn_hourly=burn_hourly)
 
 
 def warning(now: Standing | None) -> str:

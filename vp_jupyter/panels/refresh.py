@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -25,6 +26,7 @@ READINGS: Mapping[str, Callable[[Session], Any]] = {
 
 
 _MOMENT = 2.0  # seconds
+_log = logging.getLogger(__name__)
 
 
 class Reader(Protocol):
@@ -100,8 +102,16 @@ class Refresh:
                     self._thread = None
                     return
             if watched := [reader for reader in readers if reader.is_watched]:
-                self._turn(watched)
+                self._turn_safely(watched)
             self._wake.wait(self._session.settings.refresh)
+
+    def _turn_safely(self, readers: list[Reader]) -> None:
+        try:
+            self._turn(readers)
+        except Exception as error:  # the next one may go well
+            _log.exception("A reading could not be shown.")
+            for reader in readers:
+                reader.fail(f"That failed, by a fault of vp_jupyter's: {type(error).__name__}.")
 
     def _turn(self, readers: list[Reader]) -> None:
         needs = frozenset().union(*(reader.needs for reader in readers))
