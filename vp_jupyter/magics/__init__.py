@@ -48,9 +48,13 @@ class VP(Settings, Magics):
     @line_cell_magic
     def vp(self, line: str, cell: str | None = None) -> Any:
         """Find, launch, list, reach and price GPU machines: see ``%vp help``."""
-        from .run import run
+        try:
+            from .run import run
 
-        return run(self.session, line, cell)
+            return run(self.session, line, cell)
+        except KeyboardInterrupt:
+            message = "Interrupted. What had been asked for may have been done: see %vp ls."
+        raise CommandFailed(message)
 
     def close(self) -> None:
         """End what the session has started."""

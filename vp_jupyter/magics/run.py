@@ -74,8 +74,6 @@ def run(session: Session, line: str, cell: str | None = None) -> Any:
         if debug:
             traceback.print_exc()
         message = _printable(str(error))
-    except KeyboardInterrupt:
-        message = "Interrupted. What had been asked for may have been done: see %vp ls."
     raise CommandFailed(message)
 
 
