@@ -13,6 +13,8 @@ from IPython.core.completer import provisionalcompleter
 from tests.support import KEY
 from vp_jupyter.api import Client
 from vp_jupyter.formats import usd
+from vp_jupyter.magics.grammar import COMMANDS
+from vp_jupyter.magics.run import FAMILIES, families
 
 
 @pytest.fixture
@@ -396,3 +398,9 @@ def test_what_is_watched_for_is_taken_under_its_ceiling_alone(vp, client):
     assert not any(one.name == "watched-for" for one in client.machines.list())
     vp("watch --gpus 1 --launch --max-rate 2 --name watched-for --yes")
     assert client.machines.find("watched-for").status == "Running"
+
+
+def test_every_command_is_where_it_is_looked_for():
+    for name, family in zip(FAMILIES, families(), strict=True):
+        own = {known.words[0] for known in COMMANDS.values() if known.run.__module__ == family.__name__}
+        assert own == set(FAMILIES[name])

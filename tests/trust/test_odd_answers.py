@@ -22,7 +22,7 @@ from vp_jupyter.api.wire import decoded
 from vp_jupyter.magics import grammar
 from vp_jupyter.magics.completion import complete
 from vp_jupyter.magics.grammar import COMMANDS, Finished
-from vp_jupyter.magics.run import parser
+from vp_jupyter.magics.run import families, parser
 from vp_jupyter.refused import Refused
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -134,6 +134,7 @@ def test_an_amount_is_the_same_as_a_text_and_as_a_number(amount, number):
     assert line.total_amount == amount
 
 
+families()
 WORDS = sorted({word for words in COMMANDS for word in words})
 LINES = st.one_of(
     st.text(max_size=60),
@@ -155,7 +156,7 @@ LINES = st.one_of(
 @given(LINES)
 def test_a_line_of_any_kind_is_understood_or_refused_in_words(line):
     with suppress(Refused, Finished):
-        grammar.parse(parser(), line)
+        grammar.parse(parser(line), line)
 
 
 def test_tab_offers_something_or_nothing_after_any_line(shell):

@@ -125,23 +125,18 @@ def sandbox(session: Session, args: Namespace) -> Any:
 @command("help", arg("words", nargs="*", metavar="command", help="what to explain"), group=GROUP)
 def help(session: Session, args: Namespace) -> Any:
     """All commands, or one of them explained."""
-    from .run import parser
+    from .run import families, parser
 
+    order = [family.GROUP for family in families()]
     if args.words:
         if tuple(args.words) not in COMMANDS:
             raise Refused(f"There is no command {' '.join(args.words)!r}. See %vp help.")
-        parser().parse_args([*args.words, "-h"])
+        parser(args.words[0]).parse_args([*args.words, "-h"])
     print("%vp COMMAND [ARGUMENTS], and %vp COMMAND -h for each. TAB completes commands, flags and names.\n")
     group = ""
-    for known in sorted(COMMANDS.values(), key=lambda known: _order().index(known.group)):
+    for known in sorted(COMMANDS.values(), key=lambda known: order.index(known.group)):
         if known.group != group:
             group = known.group
             print(f"{group}")
         print(f"  {' '.join(known.words):<16} {known.summary}")
     return None
-
-
-def _order() -> list[str]:
-    from .run import FAMILIES
-
-    return [family.GROUP for family in FAMILIES]

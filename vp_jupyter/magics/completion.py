@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..api import Client
 from ..api.naming import named
 from ..formats import plain
-from . import run as _run  # noqa: F401  # registers the commands
 from .grammar import COMMANDS, Command
+from .run import families
 
 if TYPE_CHECKING:
     from . import VP
@@ -32,6 +32,7 @@ _pool = ThreadPoolExecutor(1, thread_name_prefix="vp-tab")
 def complete(magics: VP, line: str) -> tuple[str, list[str]]:
     """The word that is begun at the end of a line with %vp in it, and what it can become; never raises, never
     waits longer than `PATIENCE`."""
+    families()
     rest = re.split(r"%vp\s", line)[-1]
     words = rest.split()
     begun = words.pop() if words and not rest[-1:].isspace() else ""

@@ -91,12 +91,14 @@ class _Parser(argparse.ArgumentParser):
         raise Finished
 
 
-def build() -> argparse.ArgumentParser:
-    """The parser of all registered commands."""
+def build(word: str | None = None) -> argparse.ArgumentParser:
+    """The parser of the registered commands that begin with a word, or of all."""
     root = _Parser(prog="%vp", add_help=False)
     root.add_argument("--debug", action="store_true", help="show the whole traceback of a failure")
     parents: dict[tuple[str, ...], Any] = {(): _branches(root)}
     for words, known in sorted(COMMANDS.items()):
+        if word not in (None, words[0]):
+            continue
         *above, last = words
         parser = parents[tuple(above)].add_parser(
             last, help=known.summary, description=inspect.getdoc(known.run), prog=f"%vp {' '.join(words)}"

@@ -3,56 +3,56 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import traceback
 from argparse import ArgumentParser
+from types import ModuleType
 from typing import Any
 
 from ..api import VoltageParkError
 from ..formats import plain
 from ..refused import Refused
 from ..session import Session
-from . import (
-    CommandFailed,
-    account,
-    billing,
-    connect,
-    grammar,
-    keys,
-    launch,
-    leases,
-    machines,
-    market,
-    panel,
-    planning,
-    remote,
-    scale,
-    storage,
-    watch,
-)
+from . import CommandFailed, grammar
 from .grammar import Finished
 
-FAMILIES = (
-    account,
-    panel,
-    market,
-    launch,
-    watch,
-    machines,
-    connect,
-    remote,
-    scale,
-    leases,
-    keys,
-    storage,
-    planning,
-    billing,
-)  # in the order of the help
+#: Which module has which commands, in the order of the help: a line imports only what it needs.
+FAMILIES = {
+    "account": ("help", "login", "logout", "sandbox", "whoami"),
+    "panel": ("panel",),
+    "market": ("locations", "prices"),
+    "launch": ("launch", "validate"),
+    "watch": ("watch",),
+    "machines": (
+        *("forward", "ls", "reboot", "relocate", "rename", "rm", "show", "start", "stop", "tag", "wait"),
+    ),
+    "connect": ("cp", "kernel", "kubeconfig", "ssh", "tunnel", "tunnels"),
+    "remote": ("run",),
+    "scale": ("dask", "torchrun"),
+    "leases": ("lease", "reap"),
+    "keys": ("keys",),
+    "storage": ("storage",),
+    "planning": ("budget", "burn", "compare", "forecast", "waste"),
+    "billing": ("bill", "export", "report"),
+}
+
+
+def families(*names: str) -> list[ModuleType]:
+    """The modules of these families, or of all of them, whose commands are then registered."""
+    return [importlib.import_module(f".{name}", __package__) for name in names or FAMILIES]
+
+
+def parser(line: str) -> ArgumentParser:
+    """The grammar of the command that a line names; of all of them, where it names none."""
+    word = next((word for word in line.split() if not word.startswith("-")), "help")
+    known = [name for name, words in FAMILIES.items() if word in words]
+    families(*known)
+    return _built(word if known else None)
 
 
 @functools.cache
-def parser() -> ArgumentParser:
-    """The grammar of all commands."""
-    return grammar.build()
+def _built(word: str | None) -> ArgumentParser:
+    return grammar.build(word)
 
 
 def run(session: Session, line: str, cell: str | None = None) -> Any:
@@ -62,7 +62,7 @@ def run(session: Session, line: str, cell: str | None = None) -> Any:
     """
     debug = "--debug" in line.split()
     try:
-        arguments = grammar.parse(parser(), line)
+        arguments = grammar.parse(parser(line), line)
         chosen = arguments.command
         if cell is not None and not chosen.takes_cell:
             raise Refused(f"%%vp {' '.join(chosen.words)} takes no cell body: write it as %vp, on one line.")
