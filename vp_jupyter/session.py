@@ -18,6 +18,7 @@ from .api.naming import pick
 from .api.records import Volume
 from .interrupts import Held, held_back
 from .reach import Reach
+from .refused import Refused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,6 +42,7 @@ class Session:
         self.parts: dict[type, Any] = {}  # what the fronts keep for this session, each with a `close`
         self._client: Client | None = None
         self._one_at_a_time = threading.Lock()
+        self._is_over = False
         self._login: Secret | None = None
         self._listed: dict[str, tuple[float, Sequence[Any]]] = {}
         self._known: dict[str, Machine | Volume] = {}  # what was seen, even if it has ended since
@@ -70,6 +72,8 @@ class Session:
     def client(self) -> Client:
         """The client, with the key from the login, the environment or the system keyring."""
         with self._one_at_a_time:  # reads that go out together must not each make one
+            if self._is_over:  # what still goes on in a thread must not open connections that nobody closes
+                raise Refused("This session has ended.")
             if self._client is None:
                 key, _ = self.key()
                 self._client = Client(key, self.base_url, page_size=self.settings.page_size)
@@ -101,13 +105,15 @@ class Session:
             before.stop()
 
     def close(self) -> None:
-        """End what the session has started."""
+        """End what the session has started, and the session."""
+        self._is_over = True
         while self.parts:
             self.parts.popitem()[1].close()
         self.enter(None)
 
     def _reset(self) -> None:
-        client, self._client = self._client, None
+        with self._one_at_a_time:
+            client, self._client = self._client, None
         self._listed.clear()
         self._known.clear()
         if client is not None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from IPython.core.completer import provisionalcompleter
-from IPython.core.interactiveshell import InteractiveShell
 
 from vp_jupyter import Costs, Launcher, Machines
 from vp_jupyter.sandbox import Sandbox
@@ -69,17 +68,10 @@ def sandbox():
         yield one
 
 
-@pytest.fixture
-def shell(sandbox, monkeypatch, tmp_path):
-    monkeypatch.setenv("VP_BASE_URL", sandbox.base_url)
-    monkeypatch.setenv("VP_API_KEY", sandbox.api_key)
+@pytest.fixture(autouse=True)
+def folder(monkeypatch, tmp_path):
+    """Where a successful attack would leave its mark."""
     monkeypatch.chdir(tmp_path)
-    InteractiveShell.clear_instance()
-    one = InteractiveShell.instance()
-    one.run_line_magic("load_ext", "vp_jupyter")
-    yield one
-    one.run_line_magic("unload_ext", "vp_jupyter")
-    InteractiveShell.clear_instance()
 
 
 class Page(HTMLParser):

@@ -12,8 +12,6 @@ from decimal import Decimal
 
 import psutil
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from tests.kernels import opened
 from vp_jupyter import panels, tables
@@ -28,7 +26,7 @@ TURNS = 18
 
 
 @pytest.fixture(scope="module")
-def crowded():
+def sandbox():
     """A cloud with 200 machines, whose clock is moved by hand."""
     with Sandbox(seed=7, months=1, time_scale=0) as one:
         books = one.cloud
@@ -44,23 +42,17 @@ def crowded():
 
 
 @pytest.fixture
-def session(crowded, monkeypatch):
-    monkeypatch.setenv("VP_BASE_URL", crowded.base_url)
-    monkeypatch.setenv("VP_API_KEY", crowded.api_key)
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    yield session_of(shell)
-    shell.run_line_magic("unload_ext", "vp_jupyter")
-    InteractiveShell.clear_instance()
+def session(shell):
+    return session_of(shell)
 
 
-def test_panels_of_200_machines_stay_flat_in_memory_for_a_week(crowded, session):
+def test_panels_of_200_machines_stay_flat_in_memory_for_a_week(sandbox, session):
     shown = [kind(session) for kind in (panels.Machines, panels.Launcher, panels.Prices)]
     needs = frozenset().union(*(panel.needs for panel in shown))
 
     def turns(number):
         for _ in range(number):
-            crowded.advance(WEEK / TURNS)
+            sandbox.advance(WEEK / TURNS)
             for panel in shown:
                 panel.receive(read(session, needs))
         gc.collect()
@@ -76,8 +68,8 @@ def test_panels_of_200_machines_stay_flat_in_memory_for_a_week(crowded, session)
         panel.close()
 
 
-def test_100_000_transactions_are_summed_to_the_last_digit(crowded):
-    with Client(crowded.api_key, crowded.base_url) as client:
+def test_100_000_transactions_are_summed_to_the_last_digit(sandbox):
+    with Client(sandbox.api_key, sandbox.base_url) as client:
         period = client.billing.history(client.now().date().replace(day=1), client.now().date())[0]
     lines = period.transactions
     many = period._replace(transactions=(lines * (100_000 // len(lines) + 1))[:100_000])
@@ -87,26 +79,26 @@ def test_100_000_transactions_are_summed_to_the_last_digit(crowded):
     assert sum(map(Decimal, frame["amount"]), start=Decimal(0)) == exact
 
 
-def test_identical_reads_at_one_time_are_one_request(crowded):
-    crowded.faults = Faults(Rule(Fault("late", seconds=0.3), times=1))
-    with Client(crowded.api_key, crowded.base_url) as client, ThreadPoolExecutor(20) as pool:
+def test_identical_reads_at_one_time_are_one_request(sandbox):
+    sandbox.faults = Faults(Rule(Fault("late", seconds=0.3), times=1))
+    with Client(sandbox.api_key, sandbox.base_url) as client, ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: client.billing.hourly_rate(), range(20)))
-        heard, crowded.faults = crowded.faults.heard, None
+        heard, sandbox.faults = sandbox.faults.heard, None
     assert len(set(answers)) == 1
     assert heard < 10
 
 
-def test_a_change_is_seen_by_the_next_read_although_an_older_one_is_under_way(crowded):
-    with Client(crowded.api_key, crowded.base_url) as client, ThreadPoolExecutor(1) as pool:
+def test_a_change_is_seen_by_the_next_read_although_an_older_one_is_under_way(sandbox):
+    with Client(sandbox.api_key, sandbox.base_url) as client, ThreadPoolExecutor(1) as pool:
         machine = client.vms.list()[0]
         heard = threading.Event()
-        crowded.faults = Faults(
+        sandbox.faults = Faults(
             Rule(Fault("late", seconds=0.5, event=heard.set), "GET", "virtual-machines/*-*")
         )
         older = pool.submit(client.vms.get, machine.id)
         heard.wait(10)
         client.vms.update(machine.id, name="changed")
-        crowded.faults = None
+        sandbox.faults = None
         assert client.vms.get(machine.id).name == "changed"
         older.result()
 
@@ -119,33 +111,35 @@ with Client() as client:
 """
 
 
-def test_three_kernels_that_are_throttled_get_their_answers_politely(crowded):
-    environment = {"VP_BASE_URL": crowded.base_url, "VP_API_KEY": crowded.api_key, "PATH": ""}
-    crowded.faults = Faults(throttle=Throttle(per_second=60, most=20))
+def test_three_kernels_that_are_throttled_get_their_answers_politely(sandbox):
+    environment = {"VP_BASE_URL": sandbox.base_url, "VP_API_KEY": sandbox.api_key, "PATH": ""}
+    sandbox.faults = Faults(throttle=Throttle(per_second=60, most=20))
     kernels = [
         subprocess.Popen([sys.executable, "-c", LOOK], env=environment, stderr=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
     complaints = [kernel.communicate(timeout=120)[1] for kernel in kernels]
-    faults, crowded.faults = crowded.faults, None
+    faults, sandbox.faults = sandbox.faults, None
     assert [kernel.returncode for kernel in kernels] == [0, 0, 0], complaints
     assert faults.met, "nobody was throttled"
     answered = faults.heard - len(faults.met)
     assert len(faults.met) < answered / 2
 
 
-def test_nothing_is_left_behind_when_a_kernel_ends(crowded, tmp_path):
-    with opened(crowded, tmp_path) as notebook:
+def test_nothing_is_left_behind_when_a_kernel_ends(sandbox, tmp_path):
+    with opened(sandbox, tmp_path) as notebook:
         for line in ("ls", "bill", "panel machines", "panel launch", "panel costs"):
             assert notebook.run(f"%vp {line}").status == "ok"
         threads = notebook.run(
             "%unload_ext vp_jupyter\n"
             "import threading, time\n"
-            "time.sleep(3)\n"
-            "print(sorted(one.name for one in threading.enumerate() if one.name.startswith('vp')))"
+            "def left(): return sorted(t.name for t in threading.enumerate() if t.name.startswith('vp'))\n"
+            "until = time.monotonic() + 30\n"
+            "while left() and time.monotonic() < until: time.sleep(0.1)\n"  # what is under way ends
+            "print(left())"
         ).text
         kernel = psutil.Process(notebook.manager.provisioner.pid)
-        port = int(crowded.base_url.split(":")[2].split("/")[0])
+        port = int(sandbox.base_url.split(":")[2].split("/")[0])
         open_sockets = [one for one in kernel.net_connections() if one.raddr and one.raddr.port == port]
         notebook.client.shutdown()
         kernel.wait(30)

@@ -117,12 +117,11 @@ class Refresh:
         needs = frozenset().union(*(reader.needs for reader in readers))
         try:
             readings = read(self._session, needs)
+            for reader in readers:
+                reader.receive(readings)
         except (VoltageParkError, Refused) as error:
             for reader in readers:
                 reader.fail(str(error))
-            return
-        for reader in readers:
-            reader.receive(readings)
 
 
 def read(session: Session, needs: frozenset[str]) -> dict[str, Any]:
