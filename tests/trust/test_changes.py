@@ -13,6 +13,7 @@ from vp_jupyter.api import (
     NotFound,
     OutcomeUnknown,
     Patience,
+    RateLimited,
     ServiceUnavailable,
     VoltageParkError,
 )
@@ -127,6 +128,16 @@ def test_a_change_that_never_gets_an_answer_says_that_it_may_have_been_made(sand
     strike(sandbox, Fault("status", status=503), "DELETE", times=99)
     with pytest.raises(ServiceUnavailable, match="may have been carried out all the same"):
         client.vms.delete(vm)
+
+
+def test_a_failure_after_a_try_that_was_in_doubt_is_in_doubt_too(sandbox, client, vm):
+    sandbox.faults = Faults(
+        Rule(Fault("reset", acts=True), "PATCH"), Rule(Fault("status", status=429), "PATCH", times=99)
+    )
+    with pytest.raises(RateLimited, match="may have been carried out") as caught:
+        client.vms.update(vm, name="renamed")
+    assert caught.value.may_have_acted
+    assert client.vms.get(vm).name == "renamed"
 
 
 def test_a_launch_that_was_never_heard_is_named_by_its_tag(sandbox, client):

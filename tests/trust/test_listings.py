@@ -79,6 +79,25 @@ def test_a_listing_that_shrinks_between_its_pages_misses_nothing(sandbox):
     assert set(volumes) - set(gone) <= set(listed)
 
 
+@pytest.mark.parametrize(
+    "gone", [range(20, 40), range(40, 60), range(0, 60, 2)], ids=["middle", "end", "half"]
+)
+def test_a_listing_that_becomes_much_shorter_misses_nothing(sandbox, gone):
+    volumes = fill(sandbox, 60)
+    gone = [f"volume-{place:03}" for place in gone]
+
+    def shrink():
+        with sandbox.cloud.lock:
+            for name in gone:
+                sandbox.cloud.volumes.delete(volumes[name])
+
+    with Client(sandbox.api_key, sandbox.base_url, page_size=4, patience=QUICK) as client:
+        sandbox.faults = Faults(Rule(Fault("event", event=shrink), path="storage/*", skip=7))
+        listed = [volume.name for volume in client.storage.list()]
+    assert len(listed) == len(set(listed))
+    assert set(volumes) - set(gone) <= set(listed)
+
+
 @pytest.mark.parametrize("kind", ["stall", "cut", "reset", "html", "status"])
 def test_a_page_in_the_middle_that_fails_is_read_again(sandbox, kind):
     fill(sandbox, 60)
