@@ -17,6 +17,7 @@ from vp_jupyter.api import Client
 from vp_jupyter.magics import session_of
 from vp_jupyter.panels.refresh import Refresh
 from vp_jupyter.sandbox import Sandbox
+from vp_jupyter.sandbox.faults import Fault, Faults, Rule
 
 PATIENCE = 30.0
 
@@ -313,3 +314,17 @@ def test_a_terminal_shows_the_table(session, capsys):
     shown = capsys.readouterr().out
     assert "Machines" in shown
     assert "$/h" in shown
+
+
+def test_a_panel_asks_no_sooner_than_the_service_wishes(show, session, sandbox):
+    session.settings.refresh = 1.0
+    panel = show(panels.Machines)
+    sandbox.faults = Faults(Rule(Fault("status", status=429, retry_after="3600"), times=1000))
+    until(lambda: "429" in panel.foot.status, "no failure was shown")
+    time.sleep(1.5)  # what was asked together is answered
+    heard = sandbox.faults.heard
+    time.sleep(2.5)
+    assert sandbox.faults.heard == heard
+    sandbox.faults = None
+    Refresh.of(session).now()
+    until(lambda: panel.foot.tone != "error", "it did not recover")

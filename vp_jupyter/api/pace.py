@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from .together import AT_ONCE
 
+_LONGEST_HOLD = 10.0  # seconds
+
 
 class Pace:
     """A gate that all requests of a client pass. Being throttled halves how many may be out at once and holds
@@ -42,9 +44,11 @@ class Pace:
                 self._changed.notify_all()
 
     def throttled(self, pause: float) -> None:
-        """The service has asked for a pause of so many seconds."""
+        """The service has asked for a pause of so many seconds. A long one is for who asked, who is told."""
         with self._changed:
             self._allowed = max(self._allowed / 2, 1.0)
+            if pause > _LONGEST_HOLD:
+                return
             self._not_before = max(self._not_before, time.monotonic() + pause)
 
     def answered(self) -> None:

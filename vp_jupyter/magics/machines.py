@@ -26,7 +26,9 @@ GROUP = "Machines"
 def ls(session: Session, args: Namespace) -> Any:
     """VMs and rentals together: what runs, where, and what it costs per hour."""
     machines = [one for one in session.machines() if args.tag in (None, *one.record.tags)]
-    caption = f"{len(machines)} machines, {burn_rate(total_rate(machines))} together."
+    caption = (
+        f"{len(machines)} machine{'s'[: len(machines) != 1]}, {burn_rate(total_rate(machines))} together."
+    )
     if not machines:
         caption = (
             f"No machine has the tag {args.tag}." if args.tag else "No machines: %vp prices, %vp launch."

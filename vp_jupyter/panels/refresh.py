@@ -62,6 +62,7 @@ class Refresh:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self._pause = 0.0  # seconds that the service asks for
 
     def add(self, reader: Reader) -> None:
         """Read for it too from now on."""
@@ -103,7 +104,7 @@ class Refresh:
                     return
             if watched := [reader for reader in readers if reader.is_watched]:
                 self._turn_safely(watched)
-            self._wake.wait(self._session.settings.refresh)
+            self._wake.wait(max(self._session.settings.refresh, self._pause))
 
     def _turn_safely(self, readers: list[Reader]) -> None:
         try:
@@ -115,11 +116,13 @@ class Refresh:
 
     def _turn(self, readers: list[Reader]) -> None:
         needs = frozenset().union(*(reader.needs for reader in readers))
+        self._pause = 0.0
         try:
             readings = read(self._session, needs)
             for reader in readers:
                 reader.receive(readings)
         except (VoltageParkError, Refused) as error:
+            self._pause = getattr(error, "retry_after", None) or 0.0
             for reader in readers:
                 reader.fail(str(error))
 
