@@ -23,6 +23,7 @@ def home(tmp_path_factory, monkeypatch):
     """No test reads or writes in the home of the person who runs it."""
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     return folder
 
 

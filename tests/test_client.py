@@ -130,7 +130,7 @@ def test_every_page_is_read_and_a_limit_too_high_is_asked_once(client, requests)
     now = client.locations.list() and client.now()
     earliest = (now - timedelta(days=60)).date()
     lines = client.billing.transactions(earliest, now.date())
-    with Client(client._transport._key, client.base_url, page_size=100_000) as greedy:
+    with Client(client._transport.key, client.base_url, page_size=100_000) as greedy:
         asked = len(requests)
         assert len(greedy.billing.transactions(earliest, now.date())) >= len(lines) > 100
         greedy.billing.transactions(earliest, now.date())

@@ -23,6 +23,7 @@ from .refused import Refused
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .archive import Archive
     from .costs import Budget
     from .sandbox import Sandbox
     from .settings import Settings
@@ -140,6 +141,16 @@ class Session:
 
         together(self.machines, self.volumes)
         return tables.labels(self._known.values())
+
+    @property
+    def archive(self) -> Archive | None:
+        """Where months of the account that are over are kept; not those of a sandbox, which ends with this
+        notebook."""
+        from .archive import Archive
+
+        if self.sandbox is not None or not self.settings.keep_months:
+            return None
+        return Archive(self.client.account)
 
     @property
     def budget(self) -> Budget | None:

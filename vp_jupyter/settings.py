@@ -26,6 +26,9 @@ class Settings(Configurable):
         "all", help="SSH keys that a launch gets: a name, a file, `all` or `none`; several with commas."
     ).tag(config=True)
     operating_system = Unicode("TensorML 24 Everything", help="Preferred on a new VM.").tag(config=True)
+    keep_months = Bool(True, help="Keep months of the account that are over on this computer.").tag(
+        config=True
+    )
     page_size = Int(100, min=1, help="Records asked for at once.").tag(config=True)
     refresh = Float(10.0, min=1.0, help="Seconds that a listing is fresh for TAB and panels.").tag(
         config=True

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pandas.api.types import union_categoricals
 
 from .api.billing import Period
 from .api.machines import Machine
@@ -48,7 +49,10 @@ def timestamps(values: Iterable[datetime | None]) -> pd.Series[Any]:
 
 def categories(values: Iterable[str | None]) -> pd.Categorical:
     """A column of texts with few values."""
-    return pd.Categorical(list(values))
+    found = pd.Categorical(list(values))
+    if len(found.categories):
+        return found
+    return pd.Categorical.from_codes(found.codes, categories=pd.Index([], dtype="str"))  # texts, though none
 
 
 def counts(values: Iterable[int | None]) -> pd.api.extensions.ExtensionArray:
@@ -274,6 +278,20 @@ def transactions(periods: Sequence[Period]) -> pd.DataFrame:
             "id": texts([item.id for item in items]),
         }
     )
+
+
+def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Frames of the same columns, one after the other; what is a category in them stays one."""
+    if len(frames) == 1:
+        return frames[0]
+    columns: dict[str, Any] = {}
+    for name in frames[0]:
+        parts = [frame[name] for frame in frames]
+        if isinstance(parts[0].dtype, pd.CategoricalDtype):
+            columns[name] = union_categoricals(parts, sort_categories=True)
+        else:
+            columns[name] = pd.concat(parts, ignore_index=True)
+    return pd.DataFrame(columns, copy=False)
 
 
 ENTRIES = ["charge", "credit", "deposit", "other"]

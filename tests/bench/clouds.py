@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from vp_jupyter.sandbox import Sandbox
 from vp_jupyter.sandbox.faults import Fault, Faults, Rule
+from vp_jupyter.sandbox.ledger import Charge, Instance
 
 
 class Cloud(NamedTuple):
@@ -53,10 +54,13 @@ def furnish(sandbox: Sandbox, machines: int, lines: int) -> None:
         world.ledger.pay_in(world.new_id(), "stripe_deposit", Decimal(10_000_000), books.now())
         while len(books.vms.all()) + len(books.rentals.all()) < machines:
             books.vms.launch(preset, f"machine-{len(books.vms.all())}", tags=["team:a"])
-        now = books.now()
+        now, subjects = books.now(), [world.new_id() for _ in range(500)]
         for number in range(lines):
-            at = now - timedelta(days=364) * ((number + 0.5) / lines)
-            world.ledger.pay_in(world.new_id(), "other", Decimal(number % 977 + 1) / 1_000_000, at, "bench")
+            begin = now - timedelta(days=334) * ((number + 0.5) / lines) - timedelta(hours=2)
+            end = begin + timedelta(hours=1, milliseconds=number)
+            life = Instance(world.new_id(), "virtual_machine", subjects[number % len(subjects)], begin, end)
+            rate = Decimal(number % 977 + 1) / 1_000_000
+            world.ledger.entries.append(Charge(life, rate, begin, end))
 
 
 def main() -> None:

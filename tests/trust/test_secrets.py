@@ -61,11 +61,11 @@ DIRECT = [
     "client.storage.create('UPPER', 5)",
     "Client(os.environ['VP_API_KEY'], 'http://example.org')",
     "Client(os.environ['VP_API_KEY'] + chr(10)).vms.list()",
-    "[client, vars(client), client._transport, vars(client._transport), client._transport._key]",
+    "[client, vars(client), client._transport, vars(client._transport), client._transport.key]",
     "client.metal.list()[0], str(client.metal.list()[0]), client.metal.list()[0].kubeconfig",
     "pickle.dumps(client)",
     "pickle.dumps(client.metal.list()[0])",
-    "pickle.dumps(client._transport._key)",
+    "pickle.dumps(client._transport.key)",
 ]
 
 FAULTS = [

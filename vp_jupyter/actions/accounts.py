@@ -11,23 +11,26 @@ import pandas as pd
 
 from .. import costs, plots, tables
 from ..api import together
-from ..api.billing import Period
+from ..api.billing import Balances
+from ..api.days import end_of_month
 from ..costs import Forecast
+from ..history import history
 from ..refused import Refused
 from ..session import Session
 
-HISTORY = 180  # days that a forecast looks back
+HISTORY = 180  # days that a forecast looks back, and to the beginning of that month
 TIMES = ("hour", "day", "week", "month")
 
 
 class Account(NamedTuple):
-    """The lines of the account from `start` to before `end` (UTC; when they were read, if that is first)."""
+    """The lines of the account from `start` to before `end` (UTC; when they were read, if that is first), and
+    the balances of its last month where that is whole."""
 
     lines: Any  # as `tables.transactions`
     labels: Any  # as `tables.labels`
     start: datetime
     end: datetime
-    periods: Sequence[Period]
+    balances: Balances | None
 
     @property
     def days(self) -> str:
@@ -36,12 +39,17 @@ class Account(NamedTuple):
         return f"{self.start:%Y-%m-%d} to {last:%Y-%m-%d}"
 
 
-def account(session: Session, earliest: date, latest: date, *, types: Sequence[str] = ()) -> Account:
-    """Read the days from `earliest` to `latest` (UTC), with what is known of what was billed."""
-    periods, labels = together(
-        lambda: session.client.billing.history(earliest, latest, types=types), session.labels
+def account(
+    session: Session, earliest: date, latest: date, *, types: Sequence[str] = (), fresh: bool = False
+) -> Account:
+    """Read the days from `earliest` to `latest` (UTC), with what is known of what was billed; `fresh` as for
+    `history`."""
+    parts, labels = together(
+        lambda: history(session.client, earliest, latest, types=types, archive=session.archive, fresh=fresh),
+        session.labels,
     )
-    return Account(tables.transactions(periods), labels, periods[0].start, periods[-1].end, periods)
+    start, end, balances = parts[0].start, parts[-1].end, parts[-1].balances
+    return Account(tables.joined([part.lines for part in parts]), labels, start, end, balances)
 
 
 def spend(known: Account, by: Sequence[str]) -> Any:
@@ -88,14 +96,13 @@ def ahead(session: Session, last: date | None = None) -> Ahead:
     Raises `Refused` where the day is over, or where the library that forecasts is not installed.
     """
     today = session.today()
-    last = last or (today.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    last = last or end_of_month(today)
     if last < today:
         raise Refused(f"{last} is over: a forecast goes ahead.")
-    known, rate_hourly, balance = together(
-        lambda: account(session, today - timedelta(days=HISTORY), today),
-        session.client.billing.hourly_rate,
-        session.client.billing.balance,
-    )
+    first = (today - timedelta(days=HISTORY)).replace(day=1)
+    known, rate_hourly = together(lambda: account(session, first, today), session.client.billing.hourly_rate)
+    assert known.balances is not None  # whole months have them
+    balance = known.balances.closing
     until = datetime(last.year, last.month, last.day, tzinfo=known.end.tzinfo) + timedelta(days=1)
     try:
         found = costs.forecast(

@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from .. import costs, tables
 from ..api import Machine
-from ..costs import Standing
+from ..costs import Budget, Standing
 from ..formats import cents, rate
+from ..history import history
 from ..session import Session
 
 
-def standing(session: Session, burn_hourly: Decimal) -> Standing | None:
-    """The budget's current period, if everything burns `burn_hourly` (USD per hour) from now on; None where
-    there is no budget."""
+class Budgeted(NamedTuple):
+    """A budget, and what of its current period is spent (USD) by `now`."""
+
+    budget: Budget
+    spent: Decimal
+    now: datetime
+
+
+def budgeted(session: Session) -> Budgeted | None:
+    """Read what is spent of the budget; None where there is none."""
     budget = session.budget
     if budget is None:
         return None
     today = session.today()
     start, _ = budget.span(session.client.now())
-    periods = session.client.billing.history(start.date(), today)
-    spent = -costs.total(tables.transactions(periods), "charge")
-    return costs.standing(budget, now=periods[-1].end, spent=spent, burn_hourly=burn_hourly)
+    parts = history(session.client, start.date(), today)
+    spent = -costs.total(tables.joined([part.lines for part in parts]), "charge")
+    return Budgeted(budget, spent, parts[-1].end)
+
+
+def standing(spent: Budgeted | None, burn_hourly: Decimal) -> Standing | None:
+    """The budget's current period, if everything burns `burn_hourly` (USD per hour) from now on; None where
+    there is no budget."""
+    if spent is None:
+        return None
+    return costs.standing(spent.budget, now=spent.now, spent=spent.spent, burn_hourly=burn_hourly)
 
 
 def warning(now: Standing | None) -> str:

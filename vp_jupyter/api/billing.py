@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Self, TypeVar
 
 from .address import route
+from .days import end_of_month, midnight, months
 from .records import BillingReport, HourlyRate, Transaction
 from .resource import Resource, given
 from .together import together
+from .wire import Digest
+
+T = TypeVar("T")
 
 
 class Balances(NamedTuple):
@@ -20,6 +24,13 @@ class Balances(NamedTuple):
     opening: Decimal
     delta: Decimal
     closing: Decimal
+
+    @classmethod
+    def of(cls, report: BillingReport) -> Self:
+        """Those of a report."""
+        return cls(
+            report.balance_at_period_start, report.balance_delta_in_period, report.balance_at_period_end
+        )
 
 
 class Period(NamedTuple):
@@ -55,7 +66,7 @@ class Billing(Resource):
 
     def report(self, year: int, month: int) -> BillingReport:
         """A calendar month (UTC): its transactions and the balance at both ends."""
-        return self._read(route("billing", "reports", str(year), str(month), "transactions"), BillingReport)
+        return self._read(_report(year, month), BillingReport)
 
     def history(self, earliest: date, latest: date, *, types: Iterable[str] = ()) -> list[Period]:
         """The days from `earliest` to `latest` (UTC) month by month, oldest first; the reads go out together.
@@ -65,23 +76,28 @@ class Billing(Resource):
         part of a month, the transactions are listed.
         """
         kinds = [*types]
+        parts = months(earliest, latest)
+        return together(
+            *(functools.partial(self.period, *days, kinds, into=lambda one: one) for days in parts)
+        )
 
-        def read(first: date, last: date) -> Period:
-            start, end = _midnight(first), _midnight(last + timedelta(days=1))
-            whole = first.day == 1 and (end.day == 1 or last >= self._transport.now().date())
-            if whole and not kinds:
-                report = self.report(first.year, first.month)
-                end = min(end, max(start, self._transport.answered()))
-                balances = Balances(
-                    report.balance_at_period_start,
-                    report.balance_delta_in_period,
-                    report.balance_at_period_end,
-                )
-                return Period(start, end, report.transactions, balances)
-            transactions = self.transactions(first, last, types=kinds)
-            return Period(start, min(end, max(start, self._transport.answered())), transactions)
+    def period(self, first: date, last: date, types: Sequence[str] = (), *, into: Callable[[Period], T]) -> T:
+        """What `into` makes of a part of `history`, days of one month. Of a whole month the records are
+        not kept any longer than that takes, nor those of several at once."""
+        start, end = midnight(first), midnight(last + timedelta(days=1))
 
-        return together(*(functools.partial(read, *days) for days in months(earliest, latest)))
+        def period(transactions: list[Transaction], balances: Balances | None = None) -> T:
+            answered = self._transport.answered()
+            return into(Period(start, min(end, max(start, answered)), transactions, balances))
+
+        if types or not self.is_whole(first, last):
+            return period(self.transactions(first, last, types=types))
+        report = Digest(BillingReport, lambda report: period(report.transactions, Balances.of(report)))
+        return self._read(_report(first.year, first.month), report)
+
+    def is_whole(self, first: date, last: date) -> bool:
+        """Whether days of a month are all of it, so far."""
+        return first.day == 1 and last >= min(end_of_month(first), self._transport.now().date())
 
     def balance(self) -> Decimal:
         """USD on the account now: where the current month's report ends. What a UTC month is comes from the
@@ -94,13 +110,5 @@ class Billing(Resource):
         return self._read("billing/hourly-rate", HourlyRate).rate_hourly
 
 
-def months(earliest: date, latest: date) -> Iterator[tuple[date, date]]:
-    """The first and the last day of each part of the days that lies in one calendar month."""
-    while earliest <= latest:
-        following = (earliest.replace(day=1) + timedelta(days=31)).replace(day=1)
-        yield earliest, min(latest, following - timedelta(days=1))
-        earliest = following
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+def _report(year: int, month: int) -> str:
+    return route("billing", "reports", str(year), str(month), "transactions")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from datetime import datetime
@@ -93,6 +94,15 @@ class Client:
     def base_url(self) -> str:
         """The service's address, with ``/api/v1``."""
         return self._transport.base_url
+
+    @property
+    def account(self) -> str:
+        """What tells this account (a service and a key) from others on this computer, without giving the key
+        away: a digest of both."""
+        key = self._transport.key.reveal() if self._transport.key else ""
+        return hashlib.blake2b(
+            f"{self.base_url}\n{key}".encode(errors="surrogatepass"), digest_size=16
+        ).hexdigest()
 
     def offers(self) -> list[Offer]:
         """Everything that is for sale, sold out or not, cheapest per GPU first; see `offers.Offer`."""

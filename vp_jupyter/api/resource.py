@@ -13,6 +13,7 @@ from .patience import launch_tag, once, repeated
 from .records import Deployment, Rental, VirtualMachine
 from .secret import Secret
 from .transport import Credential, Transport
+from .wire import Digest
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ class Resource:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def _read(self, path: str, into: type[T], *, params: Mapping[str, Any] | None = None) -> T:
+    def _read(self, path: str, into: type[T] | Digest[T], *, params: Mapping[str, Any] | None = None) -> T:
         return self._transport.read(path, into, credential=self.credential, params=params)
 
     def _change(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-AT_ONCE = 8
+AT_ONCE = 12  # a year is read in one go
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:

@@ -6,8 +6,9 @@ import enum
 import functools
 import re
 import threading
-from collections.abc import Generator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -31,7 +32,7 @@ from .records import Page
 from .secret import Secret
 from .sharing import Sharing
 from .together import AT_ONCE
-from .wire import decoded, detail, encoded
+from .wire import Digest, decoded, detail, encoded
 
 T = TypeVar("T")
 
@@ -88,13 +89,16 @@ class Transport:
         self.base_url = checked_base_url(base_url)
         self.page_size = max(page_size, 2)  # neighbouring pages share a record
         self.patience = patience
-        self._key = key
+        self.key = key
         self._pace = Pace()
         self._sharing = Sharing()
         self._maximum: dict[str, int] = {}  # page limits that the service has taught us, by path
         self._skew = timedelta(0)
         self.knows_time = False
         self._thread = threading.local()
+        # Large answers take turns: together they would take many times the memory of what is made of them, and
+        # so would several threads, which do not share what they free.
+        self._digests = ThreadPoolExecutor(1, thread_name_prefix="vp-digest")
         self._http = httpx.Client(
             timeout=httpx.Timeout(patience.phase, connect=patience.connect),
             limits=httpx.Limits(max_connections=4 * AT_ONCE, max_keepalive_connections=AT_ONCE),
@@ -107,6 +111,7 @@ class Transport:
     def close(self) -> None:
         """Close every connection."""
         self._http.close()
+        self._digests.shutdown(wait=False, cancel_futures=True)
 
     def now(self) -> datetime:
         """The time by the service's clock, as of its last answer; this computer's before the first."""
@@ -121,7 +126,7 @@ class Transport:
         self,
         method: str,
         path: str,
-        into: type[T] | None = None,
+        into: type[T] | Digest[T] | None = None,
         *,
         credential: Credential,
         params: Mapping[str, Any] | None = None,
@@ -131,14 +136,25 @@ class Transport:
         long as it is the service that says it). Raises `VoltageParkError`."""
         if method != "GET":
             self._sharing.forget()
-        response = self._answer(method, path, credential=credential, params=params, body=body)
-        if into is None and not response.content:
+        asked = _asked(method, path)
+        digest = functools.partial(self._digested, into, asked) if isinstance(into, Digest) else None
+        content = self._answer(
+            method, path, credential=credential, params=params, body=body, receive=digest or _content
+        )
+        if digest is not None:
+            return content  # type: ignore[no-any-return]
+        if into is None and not content:
             return None  # type: ignore[return-value]
-        answer: T = decoded(response.content, into or Any, asked=_asked(method, path))
+        answer: T = decoded(content, into or Any, asked=asked)
         return answer if into else None  # type: ignore[return-value]
 
     def read(
-        self, path: str, into: type[T], *, credential: Credential, params: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        into: type[T] | Digest[T],
+        *,
+        credential: Credential,
+        params: Mapping[str, Any] | None = None,
     ) -> T:
         """Read something, again after a failure that may pass. Raises `VoltageParkError`."""
 
@@ -190,12 +206,16 @@ class Transport:
         credential: Credential,
         params: Mapping[str, Any] | None,
         body: Mapping[str, Any] | None,
-    ) -> httpx.Response:
+        receive: Callable[[httpx.Response], Any],
+    ) -> Any:
+        """What `receive` makes of the answer to one request."""
         asked = _asked(method, path)
-        auth = credential.auth(self._key)
+        auth = credential.auth(self.key)
         url = f"{self.base_url}/{path}"
         for _ in range(REDIRECTS + 1):
-            response = self._send(asked, method, url, params=params, body=body, auth=auth)
+            response, content = self._send(
+                asked, method, url, params=params, body=body, auth=auth, receive=receive
+            )
             self._learn_time(response)
             if not response.has_redirect_location:
                 break
@@ -204,11 +224,11 @@ class Transport:
             raise UnexpectedAnswer(f"{asked}: the service redirects in a circle. {UnexpectedAnswer.advice}")
         if response.is_success:
             self._pace.answered()
-            return response
+            return content
         pause = _retry_after(response)
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
             self._pace.throttled(pause or 0.0)
-        raise refusal(asked, response.status_code, detail(response.content, body), retry_after=pause)
+        raise refusal(asked, response.status_code, detail(content, body), retry_after=pause)
 
     def _send(
         self,
@@ -219,18 +239,22 @@ class Transport:
         params: Mapping[str, Any] | None,
         body: Mapping[str, Any] | None,
         auth: httpx.Auth | None,
-    ) -> httpx.Response:
+        receive: Callable[[httpx.Response], Any],
+    ) -> tuple[httpx.Response, Any]:
         """One exchange. What httpx raises holds the request, and so the key and the body, in its frames: our
         error is raised outside the handlers, so that it is not even its context."""
         passing = may_have_acted = True
         stray: BaseException | None = None
         try:
             with self._pace.gate(self.patience.budget):
-                if body is None:
-                    return self._http.request(method, url, params=params, auth=auth)
-                return self._http.request(
-                    *(method, url), params=params, auth=auth, content=encoded(body), headers=_JSON
+                request = self._http.build_request(
+                    *(method, url),
+                    params=params,
+                    content=None if body is None else encoded(body),
+                    headers=None if body is None else _JSON,
                 )
+                with closing(self._http.send(request, auth=auth, stream=True)) as response:
+                    return response, receive(response)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
             failure = f"could not reach {self.base_url} ({error or type(error).__name__})."
             may_have_acted = False
@@ -257,6 +281,18 @@ class Transport:
         advice = ConnectionFailed.advice
         raise ConnectionFailed(f"{asked}: {failure} {advice}", passing=passing, may_have_acted=may_have_acted)
 
+    def _digested(self, digest: Digest[T], asked: str, response: httpx.Response) -> T | bytearray:
+        """Receive an answer, and make of it what is wanted when its turn comes."""
+
+        def make() -> T | bytearray:
+            self._learn_time(response)  # in this thread too
+            content = _content(response)
+            return (
+                digest.make(decoded(content, digest.record, asked=asked)) if response.is_success else content
+            )
+
+        return self._digests.submit(make).result()
+
     def _within(self, location: str, asked: str) -> str:
         """Where a redirect leads, taken on our own base: only the path is the service's to choose, so that a
         proxy in front of it that writes http for https does not strip the encryption."""
@@ -274,6 +310,14 @@ class Transport:
             self._thread.answered = parsedate_to_datetime(response.headers["date"])
             self._skew = self._thread.answered - datetime.now(UTC)
             self.knows_time = True
+
+
+def _content(response: httpx.Response) -> bytearray:
+    """Receive the content of an answer. It is not left there: that lives until it is collected."""
+    content = bytearray()
+    for part in response.iter_bytes():
+        content += part
+    return content
 
 
 def _asked(method: str, path: str) -> str:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from .errors import InvalidRequest, UnexpectedAnswer
 from .secret import Secret
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class Digest(Generic[T]):
+    """What `make` makes of a large answer, which is decoded as a `record`."""
+
+    def __init__(self, record: type[R], make: Callable[[R], T]) -> None:
+        self.record = record
+        self.make = make
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
@@ -22,7 +33,7 @@ def encoded(body: Mapping[str, Any]) -> bytes:
     raise InvalidRequest(f"What was asked cannot be written as JSON ({problem}).")
 
 
-def decoded(content: bytes, into: Any, *, asked: str) -> Any:
+def decoded(content: bytes | bytearray, into: Any, *, asked: str) -> Any:
     """JSON as a record. Raises `UnexpectedAnswer` that names the place where it does not fit."""
     passing = False
     try:
@@ -35,7 +46,7 @@ def decoded(content: bytes, into: Any, *, asked: str) -> Any:
     raise UnexpectedAnswer(f"{asked}: {problem}", passing=passing)
 
 
-def detail(content: bytes, body: Mapping[str, Any] | None = None) -> object:
+def detail(content: bytes | bytearray, body: Mapping[str, Any] | None = None) -> object:
     """What an error answer says under ``detail``, without quoting the secret texts of the `body` that it
     answers; None where it is not FastAPI's JSON."""
     for secret in (body or {}).values():

@@ -38,7 +38,9 @@ def login(session: Session, args: Namespace) -> Any:
 
 @command("logout", group=GROUP)
 def logout(session: Session, args: Namespace) -> Any:
-    """Forget the key, in this session and in the system keyring."""
+    """Forget the key, in this session and in the system keyring, and what is kept of its account here."""
+    if session.key()[0] and session.archive is not None:
+        session.archive.forget()
     session.login(None)
     kept = keychain.forget(session.base_url)
     rest = " The environment still sets one." if session.key()[0] else ""

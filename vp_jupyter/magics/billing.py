@@ -11,6 +11,7 @@ from .. import costs, listings, tables
 from ..actions import accounts
 from ..actions.accounts import Account, account
 from ..api import together
+from ..api.days import end_of_month
 from ..formats import cents, moment, short_id, text, usd
 from ..refused import Refused
 from ..session import Session
@@ -52,7 +53,7 @@ def bill(session: Session, args: Namespace) -> Any:
     share. A time that the period covers only in part is marked.
     """
     by = [one.strip() for words in args.by or () for one in words.split(",")]
-    known = account(session, *asked(session, args), types=args.type or ())
+    known = account(session, *asked(session, args), types=args.type or (), fresh=args.fresh)
     caption = f"{known.days} (UTC): {_in_words(known)}"
     if not by and not args.plot:
         return lines_table(known, caption)
@@ -106,9 +107,8 @@ def report(session: Session, args: Namespace) -> Any:
     if not 1 <= month <= 12 or not 1 <= year <= 9998:
         raise Refused(f"{year}-{month} is no month: they go from 1 to 12.")
     first = today.replace(year=year, month=month, day=1)
-    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
-    known = account(session, first, last)
-    (balances,) = [period.balances for period in known.periods]
+    known = account(session, first, end_of_month(first), fresh=True)
+    balances = known.balances
     assert balances is not None  # a whole month has them
     so_far = " so far" if (year, month) == (today.year, today.month) else ""
     caption = (
@@ -155,7 +155,7 @@ _DIFFERENCES = [
 def export(session: Session, args: Namespace) -> Any:
     """Write the lines of the account in a period to a file: CSV or Parquet, as they are or as FOCUS 1.2."""
     path = Path(args.file).expanduser()
-    known = account(session, *asked(session, args))
+    known = account(session, *asked(session, args), fresh=args.fresh)
     if args.focus:
         organization = session.client.organization.get()
         frame = costs.focus(

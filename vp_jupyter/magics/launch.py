@@ -10,7 +10,7 @@ from typing import Any
 from ..actions import keys, launching
 from ..actions.choosing import chosen_offer
 from ..actions.launching import Order
-from ..actions.notices import standing, warning
+from ..actions.notices import budgeted, standing, warning
 from ..api import Deployment, NotFound, Offer, Secret, together
 from ..api.naming import pick
 from ..api.offers import NETWORKS
@@ -83,12 +83,13 @@ def quoted(
     """The order that the arguments of `CHOICE` and `ORDER` make, with its quote shown, and what it does to
     the budget. `offers` gives what can be had."""
     client = session.client
-    found, machines, known_keys, burn, balance = together(
+    found, machines, known_keys, burn, balance, spent = together(
         offers,
         session.machines,
         lambda: keys.listed(session),
         client.billing.hourly_rate,
         client.billing.balance,
+        lambda: budgeted(session),
     )
     session.seen("presets", fetch=lambda _: found, max_age=0)
     choices = args.key or [one.strip() for one in session.settings.default_key.split(",") if one.strip()]
@@ -106,7 +107,7 @@ def quoted(
         volume=storage.find(session, args.storage) if args.storage else None,
         sub_order=args.sub_order,
     )
-    limit = standing(session, burn + ordered.rate_hourly)
+    limit = standing(spent, burn + ordered.rate_hourly)
     show(launching.quote_card(session, ordered, burn, balance, limit))
     return ordered, limit
 

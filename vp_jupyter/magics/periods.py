@@ -21,6 +21,7 @@ PERIOD = (
     ),
     arg("--to", dest="until", metavar="DATE", help="last day, YYYY-MM-DD (default: today)"),
     arg("--last", metavar="30d", help="the last days instead, today among them"),
+    arg("--fresh", action="store_true", help="read months that are over again, although they are kept"),
 )
 
 

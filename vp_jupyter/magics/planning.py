@@ -11,7 +11,7 @@ from typing import Any
 from .. import costs, plots, tables
 from ..actions import accounts
 from ..actions.choosing import one_of_each
-from ..actions.notices import standing, warning
+from ..actions.notices import budgeted, standing, warning
 from ..api import together
 from ..api.offers import NETWORKS
 from ..formats import burn_rate, cents, missing, moment, number, side_by_side, span, text, usd
@@ -43,8 +43,12 @@ def burn(session: Session, args: Namespace) -> Any:
     What runs, what is stopped but billed in full, what is released and billed for storage, which volumes hang
     unattached; the balance, and when it is empty at this rate.
     """
-    machines, volumes, rate_hourly, balance = together(
-        session.machines, session.volumes, session.client.billing.hourly_rate, session.client.billing.balance
+    machines, volumes, rate_hourly, balance, spent = together(
+        session.machines,
+        session.volumes,
+        session.client.billing.hourly_rate,
+        session.client.billing.balance,
+        lambda: budgeted(session),
     )
     now = session.client.now()
     burning = costs.burn(tables.machines(machines, now), tables.volumes(volumes, str))
@@ -53,7 +57,7 @@ def burn(session: Session, args: Namespace) -> Any:
     listed = costs.total(burning.assign(amount=burning["rate_hourly"]))
     if listed != rate_hourly:
         caption += f" The service names {usd(rate_hourly)}/h, what is listed makes {usd(listed)}/h."
-    if note := warning(standing(session, rate_hourly)):
+    if note := warning(standing(spent, rate_hourly)):
         caption += f" {note}"
     if args.plot:
         title = f"Burn rate now, USD per hour ({now:%Y-%m-%d %H:%M} UTC)"
@@ -286,7 +290,8 @@ def budget(session: Session, args: Namespace) -> Any:
             session.budget = costs.parse_budget(args.limit)
         except ValueError as error:
             raise Refused(str(error)) from None
-    now = standing(session, session.client.billing.hourly_rate())
+    spent, rate_hourly = together(lambda: budgeted(session), session.client.billing.hourly_rate)
+    now = standing(spent, rate_hourly)
     if now is None:
         return Note("There is no budget: %vp budget 500/month sets one.")
     return Card(

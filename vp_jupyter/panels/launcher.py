@@ -12,8 +12,8 @@ from .. import listings
 from ..actions import launching
 from ..actions.choosing import one_of_each
 from ..actions.launching import Order
-from ..actions.notices import standing, warning
-from ..api import NotFound, Offer, Secret
+from ..actions.notices import budgeted, standing, warning
+from ..api import NotFound, Offer, Secret, together
 from ..api.naming import called
 from ..api.offers import NETWORKS
 from ..costs import quote
@@ -186,9 +186,10 @@ class Launcher(Panel):
 
     def _ask(self) -> None:
         ordered = self._order()
-        burn = self.session.client.billing.hourly_rate()
-        limit = standing(self.session, burn + ordered.rate_hourly)
-        card = launching.quote_card(self.session, ordered, burn, self.readings["balance"], limit)
+        session = self.session
+        burn, spent = together(session.client.billing.hourly_rate, lambda: budgeted(session))
+        limit = standing(spent, burn + ordered.rate_hourly)
+        card = launching.quote_card(session, ordered, burn, self.readings["balance"], limit)
         over = f"{warning(limit)}\n" if limit is not None and limit.breaks else ""
         facts = "\n".join(f"{name}: {value}" for name, value in card.facts.items())
         self.foot.ask(

@@ -12,7 +12,7 @@ import ipywidgets as widgets
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 
-from ..actions.notices import overdue, warning
+from ..actions.notices import overdue, standing, warning
 from ..api import VoltageParkError
 from ..costs import ended_leases, runway
 from ..formats import burn_rate, cents, escaped, plain, span
@@ -39,7 +39,7 @@ class Panel:
     """A panel: show it by making it the last expression of a cell. `close` ends it; so does running its cell
     again. `widget` is the ipywidget, to put it into another layout."""
 
-    needs: frozenset[str] = frozenset({"machines", "burn", "balance"})
+    needs: frozenset[str] = frozenset({"machines", "burn", "balance", "budgeted"})
     title = ""
 
     def __init__(self, session: Session | None = None) -> None:
@@ -147,7 +147,7 @@ class Panel:
         readings = self.readings
         if over := ended_leases(readings.get("machines", ()), self.session.client.now()):
             notes.append(f"{overdue(over)} %vp reap ends what is not wanted any more.")
-        if note := warning(readings.get("standing")):
+        if "burn" in readings and (note := warning(standing(readings["budgeted"], readings["burn"]))):
             notes.append(note)
         return [note for note in notes if note]
 

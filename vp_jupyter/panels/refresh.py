@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ..actions import keys
-from ..actions.notices import standing
+from ..actions.notices import budgeted
 from ..api import VoltageParkError, together
 from ..refused import Refused
 from ..session import Session
@@ -21,6 +21,7 @@ READINGS: Mapping[str, Callable[[Session], Any]] = {
     "keys": lambda session: keys.listed(session),
     "burn": lambda session: session.client.billing.hourly_rate(),
     "balance": lambda session: session.client.billing.balance(),
+    "budgeted": lambda session: budgeted(session),
     "places": lambda session: session.place_names(),
 }
 
@@ -128,11 +129,8 @@ class Refresh:
 
 
 def read(session: Session, needs: frozenset[str]) -> dict[str, Any]:
-    """Those of `READINGS`, in requests that go out together, and how the budget stands."""
+    """Those of `READINGS`, in requests that go out together."""
     names = sorted(needs)
-    readings = dict(
+    return dict(
         zip(names, together(*(lambda name=name: READINGS[name](session) for name in names)), strict=True)
     )
-    if "burn" in readings and session.budget is not None:
-        readings["standing"] = standing(session, readings["burn"])
-    return readings
