@@ -96,8 +96,8 @@ class Transport:
         self._skew = timedelta(0)
         self.knows_time = False
         self._thread = threading.local()
-        # Large answers take turns: together they would take many times the memory of what is made of them, and
-        # so would several threads, which do not share what they free.
+        # Large answers take turns: together they would take many times the memory of what is made of them,
+        # and so would several threads, which do not share what they free.
         self._digests = ThreadPoolExecutor(1, thread_name_prefix="vp-digest")
         self._http = httpx.Client(
             timeout=httpx.Timeout(patience.phase, connect=patience.connect),
