@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 import time
@@ -17,7 +18,6 @@ from .api.address import DEFAULT_BASE_URL, checked_base_url, is_loopback
 from .api.naming import pick
 from .api.records import Volume
 from .interrupts import Held, held_back
-from .reach import Reach
 from .refused import Refused
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .archive import Archive
     from .costs import Budget
+    from .reach import Reach
     from .sandbox import Sandbox
     from .settings import Settings
 
@@ -39,7 +40,6 @@ class Session:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.sandbox: Sandbox | None = None
-        self.reach = Reach(settings)
         self.parts: dict[type, Any] = {}  # what the fronts keep for this session, each with a `close`
         self._client: Client | None = None
         self._one_at_a_time = threading.Lock()
@@ -47,6 +47,13 @@ class Session:
         self._login: Secret | None = None
         self._listed: dict[str, tuple[float, Sequence[Any]]] = {}
         self._known: dict[str, Machine | Volume] = {}  # what was seen, even if it has ended since
+
+    @functools.cached_property
+    def reach(self) -> Reach:
+        """What it keeps open to its machines."""
+        from .reach import Reach
+
+        return Reach(self.settings)
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -99,7 +106,8 @@ class Session:
 
     def enter(self, sandbox: Sandbox | None) -> None:
         """Talk to a sandbox from now on, or (None) to the service again; the sandbox before it ends."""
-        self.reach.close()  # its machines are another service's
+        if "reach" in vars(self):
+            self.reach.close()  # its machines are another service's
         before, self.sandbox = self.sandbox, sandbox
         self._reset()
         if before is not None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ..api import Machine, VoltageParkError, together
+from ..api.machines import total_rate
 from ..costs import quote
 from ..formats import burn_rate, cents, number, rate, span
 from ..refused import Refused
@@ -173,11 +174,6 @@ def each(session: Session, machines: Sequence[Machine], done: str, act: Callable
             raise Refused(f"{before}{unknown}{after}") from None
         if held.pressed and after:
             raise Refused(f"Interrupted. {named(machines[: place + 1])}: {done}.{after}")
-
-
-def total_rate(machines: Sequence[Machine]) -> Decimal:
-    """USD per hour of all of them."""
-    return sum((one.rate_hourly for one in machines if one.rate_hourly is not None), start=Decimal(0))
 
 
 def named(machines: Sequence[Machine]) -> str:

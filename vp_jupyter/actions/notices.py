@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .. import costs, tables
 from ..api import Machine
+from ..api.machines import total_rate
 from ..costs import Budget, Standing
 from ..formats import cents, rate
 from ..history import history
@@ -57,7 +58,7 @@ def warning(now: Standing | None) -> str:
 
 def overdue(machines: Sequence[Machine]) -> str:
     """The machines whose lease is over, in words."""
-    daily = sum((24 * one.rate_hourly for one in machines if one.rate_hourly is not None), start=Decimal(0))
+    daily = 24 * total_rate(machines)
     names = ", ".join(f"{one.label} ({rate(one.rate_hourly)})" for one in machines)
     verb = "The lease is over for" if len(machines) == 1 else "The leases are over for"
     return f"{verb} {names}: {cents(daily)} a day."

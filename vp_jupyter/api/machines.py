@@ -59,6 +59,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         return (self.operating_system or "").startswith("Windows")
 
 
+def total_rate(machines: Iterable[Machine]) -> Decimal:
+    """USD per hour of all of them."""
+    return sum((one.rate_hourly for one in machines if one.rate_hourly is not None), start=Decimal(0))
+
+
 class Machines:
     """Everything the organization rents."""
 

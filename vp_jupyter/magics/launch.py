@@ -20,9 +20,10 @@ from ..refused import Refused, SoldOut
 from ..session import Session
 from ..views import Note
 from . import storage
+from .changing import until_running
 from .dialogue import confirm, offer_cell, say, show
 from .grammar import YES, arg, command
-from .machines import card, until_running
+from .machines import card
 
 GROUP = "Launch"
 

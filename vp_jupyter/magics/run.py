@@ -23,9 +23,8 @@ FAMILIES = {
     "market": ("locations", "prices"),
     "launch": ("launch", "validate"),
     "watch": ("watch",),
-    "machines": (
-        *("forward", "ls", "reboot", "relocate", "rename", "rm", "show", "start", "stop", "tag", "wait"),
-    ),
+    "machines": ("ls", "show"),
+    "changing": ("forward", "reboot", "relocate", "rename", "rm", "start", "stop", "tag", "wait"),
     "connect": ("cp", "kernel", "kubeconfig", "ssh", "tunnel", "tunnels"),
     "remote": ("run",),
     "scale": ("dask", "torchrun"),
