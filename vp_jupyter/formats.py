@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-import pandas as pd
-
 NOTHING = "–"
 _ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -107,4 +105,8 @@ def number(value: Any) -> str:
 
 def missing(value: object) -> bool:
     """Whether there is no value: None, NaN, NaT or NA."""
-    return value is None or (not isinstance(value, list | tuple) and bool(pd.isna(value)))
+    if value is None or isinstance(value, list | tuple | str):
+        return value is None
+    import pandas as pd  # what takes long to import is imported where it is needed
+
+    return bool(pd.isna(value))

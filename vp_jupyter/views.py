@@ -1,15 +1,14 @@
-"""What a command answers with: a DataFrame that shows itself well, or a card of facts."""
+"""What a command that lists answers with: a DataFrame that shows itself well."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from .cards import CELL, block
 from .formats import brief, escaped, plain, text
-
-_CELL = 160  # characters of a text that a table shows; the DataFrame holds all of it
 
 
 class Column(NamedTuple):
@@ -49,7 +48,7 @@ class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
             self, "_view", ([Column(str(name), str(name)) for name in self.columns], "", None)
         )
         columns = [column for column in columns if column.name in self.columns]
-        shown = [[brief(column.show(value), _CELL) for value in self[column.name]] for column in columns]
+        shown = [[brief(column.show(value), CELL) for value in self[column.name]] for column in columns]
         greyed = [bool(value) for value in self[muted]] if muted else [False] * len(self)
         return columns, [list(row) for row in zip(*shown, strict=True)], greyed, caption
 
@@ -90,8 +89,8 @@ class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
         )
         foot = f'<div style="margin:.3em 0 .6em">{escaped(caption)}</div>' if caption else ""
         if not rows:
-            return _block(foot or "Nothing here.")
-        return _block(
+            return block(foot or "Nothing here.")
+        return block(
             f'<table class="dataframe"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{foot}'
         )
 
@@ -112,39 +111,3 @@ class Table(pd.DataFrame):  # type: ignore[misc]  # pandas has no types
             return "  ".join(padded).rstrip()
 
         return "\n".join([line(heads), *(line(row) for row in rows), *([plain(caption)] if caption else [])])
-
-
-class Card:
-    """A heading, facts beneath it, and a closing remark."""
-
-    def __init__(self, title: str, facts: Mapping[str, str], note: str = "") -> None:
-        self.title = brief(title, _CELL)
-        self.facts = {name: brief(value, 10 * _CELL) for name, value in facts.items() if value}
-        self.note = note
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><th style="text-align:left">{escaped(name)}</th>'
-            f'<td style="text-align:left">{escaped(value)}</td></tr>'
-            for name, value in self.facts.items()
-        )
-        note = f"<div>{escaped(self.note)}</div>" if self.note else ""
-        return _block(f"<div><b>{escaped(self.title)}</b></div><table>{rows}</table>{note}")
-
-    def __repr__(self) -> str:
-        width = max((len(name) for name in self.facts), default=0)
-        facts = [f"  {name.ljust(width)}  {plain(value)}" for name, value in self.facts.items()]
-        return "\n".join([plain(self.title), *facts, *([plain(self.note)] if self.note else [])])
-
-
-def _block(content: str) -> str:
-    """HTML that is shown as it stands: notebooks read what is between two dollar signs as mathematics, unless
-    MathJax is told to leave it alone."""
-    return f'<div class="mathjax_ignore tex2jax_ignore">{content}</div>'
-
-
-class Note(str):
-    """A sentence that shows as itself, without quotes."""
-
-    def __repr__(self) -> str:
-        return plain(self)

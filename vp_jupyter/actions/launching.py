@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from ..api import Deployment, Machine, Offer, Secret, VoltageParkError
 from ..api.offers import NETWORKS
 from ..api.records import Rental, SshKey, VirtualMachine, Volume
+from ..cards import Card
 from ..connect.answers import until_answering
 from ..costs import Standing, duration, leased, quote
 from ..formats import burn_rate, cents, rate, span
 from ..refused import Refused
 from ..session import Session
-from ..views import Card
 from . import keys
 
 CLOUD_INIT_PARTS = ("packages", "write_files", "runcmd")  # what a deploy can carry

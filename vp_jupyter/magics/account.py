@@ -7,11 +7,11 @@ from typing import Any
 
 from .. import keychain
 from ..api import Client, VoltageParkError, together
+from ..cards import Card, Note
 from ..costs import runway
 from ..formats import burn_rate, cents, span
 from ..refused import Refused
 from ..session import Session
-from ..views import Card, Note
 from .dialogue import ask_secret
 from .grammar import COMMANDS, arg, command
 

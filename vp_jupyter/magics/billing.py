@@ -12,10 +12,11 @@ from ..actions import accounts
 from ..actions.accounts import Account, account
 from ..api import together
 from ..api.days import end_of_month
+from ..cards import Note
 from ..formats import cents, moment, short_id, text, usd
 from ..refused import Refused
 from ..session import Session
-from ..views import Column, Note, Table
+from ..views import Column, Table
 from .dialogue import show
 from .grammar import arg, command
 from .periods import PERIOD, TYPES, asked

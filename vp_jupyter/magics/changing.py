@@ -10,10 +10,10 @@ from ..actions import changes, launching
 from ..actions.changes import Change
 from ..api import Machine
 from ..api.naming import pick
+from ..cards import Note
 from ..formats import text
 from ..refused import Refused
 from ..session import Session
-from ..views import Note
 from .dialogue import Progress, confirm
 from .grammar import MACHINE, MACHINES, YES, arg, command
 from .machines import GROUP, card

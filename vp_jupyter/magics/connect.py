@@ -12,6 +12,7 @@ import pandas as pd
 from ..api import NotFound
 from ..api.naming import pick
 from ..api.records import Rental
+from ..cards import Note
 from ..connect import copying, kernels
 from ..connect.config import Config, safe_name
 from ..connect.files import write
@@ -19,7 +20,7 @@ from ..connect.tunnels import LOOPBACK, Tunnel
 from ..formats import escaped, plain
 from ..refused import Refused
 from ..session import Session
-from ..views import Column, Note, Table
+from ..views import Column, Table
 from .dialogue import Progress, offer_cell
 from .grammar import MACHINE, arg, command
 

@@ -9,9 +9,9 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from ..api import Secret
+from ..cards import Note
 from ..formats import plain
 from ..refused import Refused
-from ..views import Note
 
 if TYPE_CHECKING:
     from ..session import Session

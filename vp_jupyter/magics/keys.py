@@ -8,9 +8,10 @@ from typing import Any
 from .. import tables
 from ..actions.keys import listed, public_key
 from ..api.naming import pick
+from ..cards import Note
 from ..formats import short_id
 from ..session import Session
-from ..views import Column, Note, Table
+from ..views import Column, Table
 from .dialogue import confirm
 from .grammar import YES, arg, command
 

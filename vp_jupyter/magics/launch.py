@@ -14,11 +14,11 @@ from ..actions.notices import budgeted, standing, warning
 from ..api import Deployment, NotFound, Offer, Secret, together
 from ..api.naming import pick
 from ..api.offers import NETWORKS
+from ..cards import Note
 from ..costs import Standing
 from ..formats import plain, rate
 from ..refused import Refused, SoldOut
 from ..session import Session
-from ..views import Note
 from . import storage
 from .changing import until_running
 from .dialogue import confirm, offer_cell, say, show

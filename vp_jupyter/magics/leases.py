@@ -11,10 +11,10 @@ from ..actions import changes
 from ..actions.launching import span_of
 from ..actions.notices import overdue
 from ..api import Machine, VoltageParkError, key_from_environment
+from ..cards import Note
 from ..costs import ended_leases, lease_end, leased
 from ..formats import moment, span
 from ..session import Session
-from ..views import Note
 from .dialogue import confirm, say
 from .grammar import MACHINE, YES, arg, command
 

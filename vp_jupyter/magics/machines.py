@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 from argparse import Namespace
 from typing import Any
 
-from .. import listings
-from ..api import Machine
+from ..api import Machine, together
 from ..api.machines import total_rate
 from ..api.records import VirtualMachine
+from ..cards import Card
 from ..formats import burn_rate, moment, number, rate, span
 from ..session import Session
-from ..views import Card
 from .grammar import MACHINE, arg, command
 
 GROUP = "Machines"
@@ -20,7 +20,11 @@ GROUP = "Machines"
 @command("ls", arg("--tag", help="only machines with this tag"), group=GROUP)
 def ls(session: Session, args: Namespace) -> Any:
     """VMs and rentals together: what runs, where, and what it costs per hour."""
-    machines = [one for one in session.machines() if args.tag in (None, *one.record.tags)]
+    # The first listing of a kernel imports pandas, while the service answers.
+    everything, listings = together(
+        session.machines, lambda: importlib.import_module("..listings", __package__)
+    )
+    machines = [one for one in everything if args.tag in (None, *one.record.tags)]
     caption = (
         f"{len(machines)} machine{'s'[: len(machines) != 1]}, {burn_rate(total_rate(machines))} together."
     )

@@ -9,10 +9,11 @@ from .. import listings, tables
 from ..actions.choosing import one_of_each
 from ..api import together
 from ..api.naming import pick
+from ..cards import Card
 from ..formats import number, rate, usd
 from ..refused import Refused
 from ..session import Session
-from ..views import Card, Column, Table
+from ..views import Column, Table
 from .grammar import arg, command
 
 GROUP = "Find"

@@ -14,10 +14,11 @@ from ..actions.choosing import one_of_each
 from ..actions.notices import budgeted, standing, warning
 from ..api import together
 from ..api.offers import NETWORKS
+from ..cards import Card, Note
 from ..formats import burn_rate, cents, missing, moment, number, side_by_side, span, text, usd
 from ..refused import Refused
 from ..session import Session
-from ..views import Card, Column, Note, Table
+from ..views import Column, Table
 from .dialogue import show
 from .grammar import arg, command
 from .periods import day

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..api import Conflict, Machine, together
+from ..cards import Card, Note
 from ..connect import Link, copying
 from ..connect.cluster import Cluster, Node, gpu_count
 from ..connect.extra import need
@@ -16,7 +17,6 @@ from ..connect.versions import SAME_GENERATION, SAME_RELEASE, Python, difference
 from ..reach import word
 from ..refused import Refused
 from ..session import Session
-from ..views import Card, Note
 from .connect import USER
 from .dialogue import Progress, offer_cell
 from .grammar import MACHINE, arg, command

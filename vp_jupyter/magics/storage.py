@@ -11,10 +11,11 @@ from ..actions.changes import cost_change
 from ..api import together
 from ..api.naming import pick
 from ..api.records import Volume
+from ..cards import Card, Note
 from ..formats import number, rate, short_id, text, usd
 from ..refused import Refused
 from ..session import Session
-from ..views import Card, Column, Note, Table
+from ..views import Column, Table
 from .dialogue import confirm
 from .grammar import YES, arg, command
 
