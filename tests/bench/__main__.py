@@ -15,6 +15,7 @@ MEASURES = (
     measures.warm_listing,
     measures.round_trips,
     measures.decoding,
+    measures.remembering,
     measures.grouping,
     measures.refreshing,
     measures.completing,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -165,7 +166,7 @@ def test_tab_offers_something_or_nothing_after_any_line(shell):
     @settings(max_examples=500, deadline=None, derandomize=True)
     @given(LINES)
     def offered(line):
-        begun, offers = complete(magics, f"%vp {line}")
+        begun, offers = complete(magics, f"%vp {line}", began=time.monotonic())
         assert all(isinstance(offer, str) for offer in [begun, *offers])
 
     offered()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import re
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import (
@@ -90,11 +91,12 @@ def _matcher(magics: VP) -> Any:
 
     @context_matcher(identifier=_MATCHER)  # type: ignore[untyped-decorator]
     def match(context: CompletionContext) -> SimpleMatcherResult:
+        began = time.monotonic()
         if not _LINE.match(context.text_until_cursor):
             return {"completions": []}
         from .completion import complete
 
-        begun, offers = complete(magics, context.text_until_cursor)
+        begun, offers = complete(magics, context.text_until_cursor, began=began)
         found = [SimpleCompletion(offer, type="param") for offer in offers]
         return {"completions": found, "suppress": True, "matched_fragment": begun}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,12 @@ from ..api import Client
 from ..api.naming import named
 from ..formats import plain
 from .grammar import COMMANDS, Command
-from .run import families
+from .run import FAMILIES, families
 
 if TYPE_CHECKING:
     from . import VP
 
-PATIENCE = 0.15  # seconds that a first listing may take before TAB answers without names
+PATIENCE = 0.14  # seconds that a first listing may take before TAB answers without names
 
 _LIVE: dict[str, tuple[Callable[[Client], Any], Callable[[Any], str]]] = {
     "machines": (lambda client: client.machines.list(), named),
@@ -29,26 +30,30 @@ _LIVE: dict[str, tuple[Callable[[Client], Any], Callable[[Any], str]]] = {
 _pool = ThreadPoolExecutor(1, thread_name_prefix="vp-tab")
 
 
-def complete(magics: VP, line: str) -> tuple[str, list[str]]:
-    """The word that is begun at the end of a line with %vp in it, and what it can become; never raises, never
-    waits longer than `PATIENCE`."""
-    families()
+def complete(magics: VP, line: str, *, began: float) -> tuple[str, list[str]]:
+    """The word that is begun at the end of a line with %vp in it, and what it can become; never raises. What
+    takes longer than `PATIENCE` since TAB was pressed (`began`, by `time.monotonic`) is left out."""
+    until = began + PATIENCE
     rest = re.split(r"%vp\s", line)[-1]
     words = rest.split()
     begun = words.pop() if words and not rest[-1:].isspace() else ""
-    return begun, _offers(magics, words, begun)
+    return begun, _offers(magics, words, begun, until)
 
 
-def _offers(magics: VP, words: list[str], begun: str) -> list[str]:
+def _offers(magics: VP, words: list[str], begun: str, until: float) -> list[str]:
+    if not words:
+        return _starting(begun, sorted(word for family in FAMILIES.values() for word in family))
+    families(words[0])
     command, used = _command(words)
     if command is None:
-        return _starting(begun, sorted({known[0] for known in COMMANDS}))
+        return []
     children = [known[-1] for known in COMMANDS if known[:-1] == command.words] if not used else []
     if begun.startswith("-"):
         flags = [flag for argument in command.arguments for flag in argument.flags if flag.startswith("--")]
         return _starting(begun, [*flags, "--help"])
     choices, live = _expected(command, used)
-    return _starting(begun, [*children, *choices, *(_names(magics, live) if live else [])])
+    found = _starting(begun, [*children, *choices, *(_names(magics, live, until) if live else [])])
+    return found or ([begun] if live else [])  # where a name is wanted, Python's are none
 
 
 def _command(words: list[str]) -> tuple[Command | None, list[str]]:
@@ -72,13 +77,13 @@ def _expected(command: Command, used: list[str]) -> tuple[list[str], str | None]
     return [], None
 
 
-def _names(magics: VP, kind: str) -> list[str]:
+def _names(magics: VP, kind: str, until: float) -> list[str]:
     """Live names from the last listing, or from a new one where that comes in time."""
     fetch, name = _LIVE[kind]
     session = magics.session
     waiting = _pool.submit(session.seen, kind, fetch=fetch, max_age=magics.refresh)
     try:
-        items = waiting.result(PATIENCE)
+        items = waiting.result(max(until - time.monotonic(), 0))
     except Exception:  # a completion that fails is no completion
         return []
     return [word for label in map(name, items) if (word := label and _quoted(label))]

@@ -36,17 +36,20 @@ FAMILIES = {
 }
 
 
-def families(*names: str) -> list[ModuleType]:
-    """The modules of these families, or of all of them, whose commands are then registered."""
-    return [importlib.import_module(f".{name}", __package__) for name in names or FAMILIES]
+def families(word: str | None = None) -> list[ModuleType]:
+    """The module of the command that begins with a word, if any, or all of them; its commands are then
+    registered."""
+    names = [name for name, words in FAMILIES.items() if word is None or word in words]
+    return [importlib.import_module(f".{name}", __package__) for name in names]
 
 
 def parser(line: str) -> ArgumentParser:
-    """The grammar of the command that a line names; of all of them, where it names none."""
+    """The grammar of the command that a line names; of all of them, where there is none of that name."""
     word = next((word for word in line.split() if not word.startswith("-")), "help")
-    known = [name for name, words in FAMILIES.items() if word in words]
-    families(*known)
-    return _built(word if known else None)
+    if not families(word):
+        families()
+        return _built(None)
+    return _built(word)
 
 
 @functools.cache
