@@ -49,10 +49,10 @@ def timestamps(values: Iterable[datetime | None]) -> pd.Series[Any]:
 
 def categories(values: Iterable[str | None]) -> pd.Categorical:
     """A column of texts with few values."""
-    found = pd.Categorical(list(values))
-    if len(found.categories):
-        return found
-    return pd.Categorical.from_codes(found.codes, categories=pd.Index([], dtype="str"))  # texts, though none
+    column = _arrow(values).dictionary_encode()
+    names = pd.Index(column.dictionary.to_pylist(), dtype="str")
+    coded = pd.Categorical.from_codes(column.indices.fill_null(-1).to_numpy(), names)
+    return coded.reorder_categories(names.sort_values())
 
 
 def counts(values: Iterable[int | None]) -> pd.api.extensions.ExtensionArray:
@@ -62,7 +62,11 @@ def counts(values: Iterable[int | None]) -> pd.api.extensions.ExtensionArray:
 
 def texts(values: Iterable[str | None]) -> pd.api.extensions.ExtensionArray:
     """A column of texts."""
-    return pd.array(list(values), dtype="str")
+    return pd.array(_arrow(values), dtype="str")
+
+
+def _arrow(values: Iterable[str | None]) -> pa.Array:
+    return pa.array(list(values), pa.large_string())
 
 
 def _frame(columns: Mapping[str, Any]) -> pd.DataFrame:
