@@ -7,9 +7,10 @@ Times are aware; one without a zone is UTC. A value of the wrong kind is an erro
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -32,11 +33,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all records: lists are never None, times are aware, money is finite."""
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
+        for name in _checked(self.__class__):
             value = getattr(self, name)
             if value is None:
-                default = _many_fields(type(self)).get(name)
-                if default is not None:
+                if name in _lists(self.__class__):
                     msgspec.structs.force_setattr(self, name, [])
             elif value.__class__ is datetime:
                 if value.tzinfo is None:
@@ -45,18 +45,19 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{name} is not a number")
 
 
-_many: dict[type, dict[str, Any]] = {}
+@functools.cache
+def _checked(record: type[Record]) -> tuple[str, ...]:
+    """The fields of a record that are lists, times or money."""
+    return tuple(
+        field.name
+        for field in msgspec.structs.fields(record)
+        if {datetime, Decimal, list} & {get_origin(one) or one for one in (field.type, *get_args(field.type))}
+    )
 
 
-def _many_fields(record: type[Record]) -> dict[str, Any]:
-    """The fields of a record that are lists, by name (their default is a factory of empty ones)."""
-    if record not in _many:
-        _many[record] = {
-            field.name: field.default_factory
-            for field in msgspec.structs.fields(record)
-            if field.default_factory is list
-        }
-    return _many[record]
+@functools.cache
+def _lists(record: type[Record]) -> frozenset[str]:
+    return frozenset(one.name for one in msgspec.structs.fields(record) if one.default_factory is list)
 
 
 class Page(Record, Generic[T], frozen=True, kw_only=True):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -37,7 +39,8 @@ def decoded(content: bytes | bytearray, into: Any, *, asked: str) -> Any:
     """JSON as a record. Raises `UnexpectedAnswer` that names the place where it does not fit."""
     passing = False
     try:
-        return _decoder(into).decode(content)
+        with _uncollected():
+            return _decoder(into).decode(content)
     except msgspec.ValidationError as error:
         problem = f"the answer has an unexpected shape, {error}. {UnexpectedAnswer.advice}"
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -57,6 +60,19 @@ def detail(content: bytes | bytearray, body: Mapping[str, Any] | None = None) ->
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return answer.get("detail") if isinstance(answer, dict) else None
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """While many records are made that are all kept, looking for garbage among them again and again takes as
+    long as making them."""
+    was_on = gc.isenabled()
+    try:
+        gc.disable()
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 @functools.cache
