@@ -225,6 +225,16 @@ def test_a_month_to_come_is_not_kept(read, home):
     assert not [*home.rglob("*.parquet")]
 
 
+def test_months_whose_amounts_have_more_places_than_others_stay_exact():
+    usual, finer = (
+        pd.DataFrame({"amount": tables.money(amounts)})
+        for amounts in ([Decimal("1.5"), None], [Decimal("0.123456789")])
+    )
+    joined = tables.joined([usual, finer])["amount"]
+    assert joined.sum() == Decimal("1.623456789")
+    assert str(joined.dtype) == "decimal128(38, 9)[pyarrow]"
+
+
 def test_logging_out_deletes_what_is_kept(vp, home):
     first = datetime.now(UTC).date().replace(day=1) - timedelta(days=40)
     vp(f"bill --from {first.replace(day=1)} --by month")

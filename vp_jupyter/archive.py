@@ -23,26 +23,27 @@ from .api.billing import Balances
 GOOD_FOR = 30 * 86_400  # seconds that a month is believed
 _FORGOTTEN = 90 * 86_400  # seconds after which the folder of an account that nobody asks for is deleted
 _OURS = b"vp_jupyter"
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, ArithmeticError, pa.ArrowException)
 
 
 class Archive:
     """The months of one account. What cannot be read is not there; what cannot be written is not kept."""
 
-    def __init__(self, account: str, *, root: Path | None = None) -> None:
-        self._root = root or platformdirs.user_cache_path("vp_jupyter")
+    def __init__(self, account: str) -> None:
+        self._root = platformdirs.user_cache_path("vp_jupyter")
         self._folder = self._root / account
 
     def balances(self, month: date) -> Balances | None:
         """What a month's file says of its balances; None where there is none, or none that is still good."""
         path = self._path(month)
-        with suppress(OSError, ValueError, KeyError, ArithmeticError, pa.ArrowException):
+        with suppress(*_UNREADABLE):
             if 0 <= time.time() - path.stat().st_mtime < GOOD_FOR:
                 return _balances(pq.read_schema(path))
         return None
 
     def month(self, month: date) -> tuple[pd.DataFrame, Balances] | None:
         """The lines (`tables.transactions`) of a month and its balances; None where they cannot be read."""
-        with suppress(OSError, ValueError, KeyError, ArithmeticError, pa.ArrowException):
+        with suppress(*_UNREADABLE):
             with pq.ParquetFile(self._path(month), page_checksum_verification=True) as file:
                 table = file.read()
             pa.default_memory_pool().release_unused()  # several times what the lines take
@@ -56,7 +57,7 @@ class Archive:
         )
         table = pa.Table.from_pandas(lines, preserve_index=False)
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), _OURS: said})
-        with suppress(OSError):
+        with suppress(OSError, pa.ArrowException):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._tidy()
             # Made for its owner alone, and put in its place whole: another kernel may read it meanwhile.
@@ -69,11 +70,9 @@ class Archive:
                 Path(temporary).unlink(missing_ok=True)
                 raise
 
-    def forget(self) -> bool:
-        """Delete what is kept of the account; tells whether there was anything."""
-        there = self._folder.is_dir()
+    def forget(self) -> None:
+        """Delete what is kept of the account."""
         shutil.rmtree(self._folder, ignore_errors=True)
-        return there
 
     def _path(self, month: date) -> Path:
         return self._folder / f"{month:%Y-%m}.parquet"

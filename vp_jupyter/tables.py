@@ -293,6 +293,8 @@ def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         parts = [frame[name] for frame in frames]
         if isinstance(parts[0].dtype, pd.CategoricalDtype):
             columns[name] = union_categoricals(parts, sort_categories=True)
+        elif len({part.dtype for part in parts}) > 1:  # money, some of it with more places
+            columns[name] = money(None if pd.isna(usd) else usd for part in parts for usd in part)
         else:
             columns[name] = pd.concat(parts, ignore_index=True)
     return pd.DataFrame(columns, copy=False)
