@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 23, 14, 30, 5, tzinfo=UTC)
 FIRST, TODAY = date(2026, 6, 1), NOW.date()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def sandbox():
     with Sandbox(seed=7, now=NOW, time_scale=0, months=6) as running:
         yield running

@@ -14,7 +14,7 @@ from vp_jupyter.api import Client, OutcomeUnknown, Patience, VoltageParkError
 from vp_jupyter.sandbox import Sandbox
 from vp_jupyter.sandbox.faults import Faults
 
-EXAMPLES = int(os.environ.get("VP_TEST_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("VP_TEST_EXAMPLES", "10"))
 QUICK = Patience(connect=1, phase=0.08, pause=0.002, budget=5, look=0.25)
 
 FAULTS = st.one_of(st.none(), st.integers(0, 10**6))

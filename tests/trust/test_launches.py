@@ -10,7 +10,7 @@ from vp_jupyter.api import Client, OutcomeUnknown, Patience, VoltageParkError
 from vp_jupyter.sandbox import Sandbox
 from vp_jupyter.sandbox.faults import Faults
 
-SCHEDULES = int(os.environ.get("VP_TEST_SCHEDULES", "60"))  # 10000 for the long run
+SCHEDULES = int(os.environ.get("VP_TEST_SCHEDULES", "40"))  # 10000 for the long run
 
 #: Seconds; a schedule's faults last up to 0.1, so what is late comes within the look.
 QUICK = Patience(connect=1, phase=0.08, pause=0.002, budget=5, look=0.25)

@@ -22,7 +22,7 @@ from vp_jupyter.sandbox import Sandbox
 from vp_jupyter.sandbox.faults import Fault, Faults, Rule, Throttle
 
 WEEK = timedelta(days=7)
-TURNS = 18
+TURNS = 12
 
 
 @pytest.fixture(scope="module")

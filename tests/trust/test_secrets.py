@@ -59,6 +59,9 @@ DIRECT = [
     "client.metal.launch('nowhere', 'direct', gpu_count=8, network_type='ethernet', cloud_init=script)",
     "client.cloud_init.validate(script['runcmd'][0])",
     "client.storage.create('UPPER', 5)",
+]
+
+LOCAL = [  # what needs no service, whatever its weather
     "Client(os.environ['VP_API_KEY'], 'http://example.org')",
     "Client(os.environ['VP_API_KEY'] + chr(10)).vms.list()",
     "[client, vars(client), client._transport, vars(client._transport), client._transport.key]",
@@ -149,7 +152,7 @@ class Watched:
             with suppress(psutil.Error):  # it has ended meanwhile
                 for one in [self._process, *self._process.children(recursive=True)]:
                     self.lines.add(" ".join(one.cmdline()))
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def stop(self):
         self._over.set()
@@ -167,6 +170,8 @@ def _everything(notebook, sandbox):
     notebook.run("preset = next(one.id for one in client.offers() if one.kind == 'vm' and not one.sold_out)")
     for line in COMMANDS:
         notebook.run(f"%vp {line.format(key=repr(KEY))}", answer=API_KEY if line == "login" else None)
+    for line in LOCAL:
+        notebook.run(line)
     for fault in FAULTS:
         sandbox.faults = fault and Faults(Rule(fault, times=10**6))
         for line in DIRECT:
