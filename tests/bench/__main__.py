@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from datetime import UTC, datetime
@@ -27,7 +28,8 @@ def main() -> int:
     wanted = sys.argv[1:]
     names = ("pandas", "pyarrow", "msgspec", "httpx", "ipython")
     packages = ", ".join(f"{name} {version(name)}" for name in names)
-    print(f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {packages}\n")
+    computer = f"{os.cpu_count()} cores, {platform.system()}"
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {computer}, Python {platform.python_version()}, {packages}\n")
     print("| What | Against | Measured | Must reach | |\n|---|---|---|---|---|")
     met = True
     for measure in MEASURES:
