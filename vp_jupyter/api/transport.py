@@ -287,9 +287,11 @@ class Transport:
         def make() -> T | bytearray:
             self._learn_time(response)  # in this thread too
             content = _content(response)
-            return (
-                digest.make(decoded(content, digest.record, asked=asked)) if response.is_success else content
-            )
+            if not response.is_success:
+                return content
+            record = decoded(content, digest.record, asked=asked)
+            del content  # as large as what is made of it
+            return digest.make(record)
 
         return self._digests.submit(make).result()
 
