@@ -49,10 +49,10 @@ def timestamps(values: Iterable[datetime | None]) -> pd.Series[Any]:
 
 def categories(values: Iterable[str | None]) -> pd.Categorical:
     """A column of texts with few values."""
-    column = _arrow(values).dictionary_encode()
-    names = pd.Index(column.dictionary.to_pylist(), dtype="str")
-    coded = pd.Categorical.from_codes(column.indices.fill_null(-1).to_numpy(), names)
-    return coded.reorder_categories(names.sort_values())
+    column = list(values)
+    names = sorted({name for name in column if name is not None})
+    codes = pc.index_in(_arrow(column), _arrow(names)).fill_null(-1)
+    return pd.Categorical.from_codes(codes.to_numpy(), pd.Index(names, dtype="str"))
 
 
 def counts(values: Iterable[int | None]) -> pd.api.extensions.ExtensionArray:
