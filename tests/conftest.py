@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support import ipython
 from vp_jupyter.api import Client
 from vp_jupyter.sandbox import Sandbox
 
@@ -41,18 +42,10 @@ def client(sandbox):
 
 
 @pytest.fixture
-def shell(sandbox, monkeypatch):
+def shell(sandbox):
     """A real shell with the extension loaded, on the sandbox."""
-    from IPython.core.interactiveshell import InteractiveShell
-
-    monkeypatch.setenv("VP_BASE_URL", sandbox.base_url)
-    monkeypatch.setenv("VP_API_KEY", sandbox.api_key)
-    InteractiveShell.clear_instance()
-    one = InteractiveShell.instance()
-    one.run_line_magic("load_ext", "vp_jupyter")
-    yield one
-    one.run_line_magic("unload_ext", "vp_jupyter")
-    InteractiveShell.clear_instance()
+    with ipython(sandbox) as one:
+        yield one
 
 
 @pytest.fixture

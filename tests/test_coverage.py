@@ -10,7 +10,7 @@ import httpx
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from tests.support import KEY, data
+from tests.support import KEY, data, ipython
 from vp_jupyter.api import Client
 from vp_jupyter.sandbox import Sandbox
 
@@ -139,15 +139,8 @@ def by_client(cloud) -> set[str]:
 
 @pytest.fixture(scope="module")
 def by_magics(cloud) -> Iterator[set[str]]:
-    with pytest.MonkeyPatch.context() as patch, recording() as seen:
-        patch.setenv("VP_BASE_URL", cloud.base_url)
-        patch.setenv("VP_API_KEY", cloud.api_key)
-        InteractiveShell.clear_instance()
-        shell = InteractiveShell.instance()
-        shell.run_line_magic("load_ext", "vp_jupyter")
+    with recording() as seen, ipython(cloud) as shell:
         use_magics(shell)
-        shell.run_line_magic("unload_ext", "vp_jupyter")
-        InteractiveShell.clear_instance()
     return seen
 
 

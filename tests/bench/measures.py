@@ -6,7 +6,6 @@ import contextlib
 import functools
 import gc
 import json
-import os
 import random
 import re
 import subprocess
@@ -30,9 +29,9 @@ import pydantic
 import requests
 from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets import Widget
-from traitlets.config import Config
 
 from tests.bench.clouds import Cloud, cloud
+from tests.support import ipython
 from vp_jupyter import Client, costs, tables
 from vp_jupyter.api.billing import Period
 from vp_jupyter.api.records import BillingReport
@@ -124,31 +123,19 @@ def first_listing() -> Iterator[Row]:
     )
 
 
-class Shell:
-    """A shell with the extension loaded, on a sandbox."""
-
-    def __init__(self, service: Cloud) -> None:
-        os.environ.update(VP_BASE_URL=service.base_url, VP_API_KEY=service.api_key)
-        InteractiveShell.clear_instance()
-        self.shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-        self.shell.run_line_magic("load_ext", "vp_jupyter")
-
-    def vp(self, line: str) -> object:
-        return self.shell.run_line_magic("vp", line)
-
-    def refresh(self, panel: Panel) -> None:
-        """What the loop does for a panel."""
-        panel.receive(read(panel.session, panel.needs))
-
-    def close(self) -> None:
-        self.shell.run_line_magic("unload_ext", "vp_jupyter")
-        InteractiveShell.clear_instance()
+def refresh(panel: Panel) -> None:
+    """What the loop does for a panel."""
+    panel.receive(read(panel.session, panel.needs))
 
 
 def warm_listing() -> Iterator[Row]:
-    with cloud(machines=20) as service, httpx.Client(headers=service.headers) as http:
-        one = Shell(service)
-        pool = ThreadPoolExecutor(2)
+    def ours(shell: InteractiveShell) -> float:
+        began = time.perf_counter()
+        repr(shell.run_line_magic("vp", "ls"))
+        return time.perf_counter() - began
+
+    with cloud(machines=20) as service, ipython(service) as shell:
+        http, pool = httpx.Client(headers=service.headers), ThreadPoolExecutor(2)
         paths = ("virtual-machines/?limit=50", "bare-metal/?limit=100")
 
         def bare() -> float:
@@ -156,22 +143,15 @@ def warm_listing() -> Iterator[Row]:
             list(pool.map(lambda path: http.get(f"{service.base_url}/{path}"), paths))
             return time.perf_counter() - began
 
-        def ours() -> float:
-            began = time.perf_counter()
-            repr(one.vp("ls"))
-            return time.perf_counter() - began
-
         for _ in range(5):
-            bare(), ours()
-        plain, listed = by_turns(bare, ours, times=80)
-        twenty = seconds(ours, times=10)
-        one.close()
+            bare(), ours(shell)
+        plain, listed = by_turns(bare, lambda: ours(shell), times=80)
+        twenty = seconds(lambda: ours(shell), times=10)
+        http.close()
         pool.shutdown()
-    with cloud(machines=200) as service:
-        one = Shell(service)
-        ours()
-        slope = seconds(ours, times=10) / twenty
-        one.close()
+    with cloud(machines=200) as service, ipython(service) as shell:
+        ours(shell)
+        slope = seconds(lambda: ours(shell), times=10) / twenty
     more = 1000 * (listed - plain)
     said = f"{more:+.1f} ms; {slope:.1f} times with 200 machines"
     yield Row("warm %vp ls, 20 machines", "its bare GETs, together", said, "+8 ms", more <= 8)
@@ -182,17 +162,15 @@ def round_trips() -> Iterator[Row]:
     lines = ("ls", "prices", "burn", "panel machines", "panel launch", "panel prices", "panel costs")
     took: dict[str, list[float]] = {line: [] for line in lines}
     for wait in (0.0, latency):
-        with cloud(machines=20, latency=wait) as service:
-            one = Shell(service)
-            one.vp("whoami")  # the page sizes are learnt once
+        with cloud(machines=20, latency=wait) as service, ipython(service) as shell:
+            shell.run_line_magic("vp", "whoami")  # the page sizes are learnt once
             for line in lines:
-                work = functools.partial(one.vp, line)
+                work = functools.partial(shell.run_line_magic, "vp", line)
                 shown = work()
                 if line.startswith("panel"):
-                    work = functools.partial(one.refresh, shown)
+                    work = functools.partial(refresh, shown)
                     work()
                 took[line].append(seconds(work, times=2))
-            one.close()
     trips = {line: (slow - quick) / latency for line, (quick, slow) in took.items()}
     yield Row(
         f"%vp {', '.join(lines)} (refreshed): round trips in sequence",
@@ -451,15 +429,13 @@ def grouping() -> Iterator[Row]:
 def refreshing() -> Iterator[Row]:
     took = {}
     for machines in (20, 200):
-        with cloud(machines=machines) as service:
-            one = Shell(service)
-            panel = one.vp("panel machines")
-            took[machines] = seconds(functools.partial(one.refresh, panel), clock=time.process_time)
+        with cloud(machines=machines) as service, ipython(service) as shell:
+            panel = shell.run_line_magic("vp", "panel machines")
+            took[machines] = seconds(functools.partial(refresh, panel), clock=time.process_time)
             readings = read(panel.session, panel.needs)
             panel.receive(readings)
             with mock.patch.object(Widget, "_send") as send:
                 panel.receive(readings)
-            one.close()
     yield Row(
         "a refresh of the machines' panel, 200 machines, kernel time",
         "",  # of all threads: its reads too

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
+from tests.support import ipython
 from vp_jupyter.api import Client, ConnectionFailed, Machine
 from vp_jupyter.connect import Link, Links, Ssh, target, targets
 from vp_jupyter.connect.answers import answers
@@ -130,16 +129,10 @@ def ada(fleet, links) -> Link:
 
 
 @pytest.fixture
-def shell(fleet, monkeypatch):
+def shell(fleet):
     """A real shell with the extension loaded, on the fleet's sandbox."""
-    monkeypatch.setenv("VP_BASE_URL", fleet.sandbox.base_url)
-    monkeypatch.setenv("VP_API_KEY", fleet.sandbox.api_key)
-    InteractiveShell.clear_instance()
-    one = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
-    one.run_line_magic("load_ext", "vp_jupyter")
-    yield one
-    one.run_line_magic("unload_ext", "vp_jupyter")
-    InteractiveShell.clear_instance()
+    with ipython(fleet.sandbox) as one:
+        yield one
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ import time
 
 import ipywidgets as widgets
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
 
 from tests.support import KEY
 from vp_jupyter import panels
@@ -43,14 +41,9 @@ def client(sandbox):
 
 
 @pytest.fixture
-def session(sandbox, monkeypatch):
-    monkeypatch.setenv("VP_BASE_URL", sandbox.base_url)
-    monkeypatch.setenv("VP_API_KEY", sandbox.api_key)
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+def session(shell):
     yield session_of(shell)
     shell.run_line_magic("unload_ext", "vp_jupyter")
-    InteractiveShell.clear_instance()
     until(lambda: "vp-panels" not in {thread.name for thread in threading.enumerate()})
 
 
