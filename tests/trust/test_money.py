@@ -22,7 +22,7 @@ ENDS = {
 ZONES = ("Pacific/Kiritimati", "America/New_York", "Europe/Berlin", "Asia/Kathmandu", "UTC")
 
 
-@pytest.fixture(params=ENDS.values(), ids=ENDS)
+@pytest.fixture(scope="module", params=ENDS.values(), ids=ENDS)
 def account(request):
     """A client of a cloud where it is that time, and the first day of its past."""
     now = request.param
