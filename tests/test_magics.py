@@ -232,6 +232,14 @@ def test_help_is_everywhere(vp):
     assert "%vp COMMAND" in vp.printed
 
 
+def test_help_is_as_wide_as_the_terminal(vp, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")
+    vp("help")
+    lines = vp.printed.splitlines()
+    assert max(map(len, lines)) <= 70
+    assert not [line for line in lines if line.startswith(" ") and not re.match(r"  \w| {19}\S", line)]
+
+
 def test_python_variables_are_expanded_as_ipython_does(shell, vp, client):
     shell.user_ns["wanted"] = client.machines.list()[0].name
     assert vp("show $wanted").title == shell.user_ns["wanted"]

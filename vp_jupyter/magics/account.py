@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from argparse import Namespace
 from typing import Any
 
@@ -134,11 +136,13 @@ def help(session: Session, args: Namespace) -> Any:
         if tuple(args.words) not in COMMANDS:
             raise Refused(f"There is no command {' '.join(args.words)!r}. See %vp help.")
         parser(args.words[0]).parse_args([*args.words, "-h"])
-    print("%vp COMMAND [ARGUMENTS], and %vp COMMAND -h for each. TAB completes commands, flags and names.\n")
-    group = ""
+    width, group = shutil.get_terminal_size((100, 24)).columns, ""
+    usage = "%vp COMMAND [ARGUMENTS], and %vp COMMAND -h for each. TAB completes commands, flags and names."
+    print(textwrap.fill(usage, width), end="\n\n")
     for known in sorted(COMMANDS.values(), key=lambda known: order.index(known.group)):
         if known.group != group:
             group = known.group
             print(f"{group}")
-        print(f"  {' '.join(known.words):<16} {known.summary}")
+        words = f"  {' '.join(known.words):<16} "
+        print(textwrap.fill(known.summary, width, initial_indent=words, subsequent_indent=" " * len(words)))
     return None
