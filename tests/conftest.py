@@ -50,13 +50,13 @@ def shell(sandbox):
 
 @pytest.fixture
 def vp(shell, capsys):
-    """Run a line as a cell would; gives its result and what it printed."""
+    """Run a line as a cell would; gives its result, or what it said; `printed` has all of that."""
 
     def run(line, cell=None):
         source = f"%vp {line}" if cell is None else f"%%vp {line}\n{cell}"
         result = shell.run_cell(source, store_history=False)
         captured = capsys.readouterr()
         run.printed = captured.out + captured.err
-        return result.result
+        return captured.out.strip() if result.result is None else result.result
 
     return run

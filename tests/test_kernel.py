@@ -63,6 +63,19 @@ def test_a_failure_is_one_sentence_and_debug_shows_the_rest(notebook):
     assert reply.error.startswith("There is no machine 'nonesuch'")
 
 
+def test_what_was_done_is_said_wherever_in_the_cell_its_line_stands(notebook):
+    reply = notebook.run(
+        "%vp tag pretrain-01 seen\n%vp tag pretrain-02 seen\nline = %vp ssh pretrain-01 --print\n6 * 7"
+    )
+    assert reply.status == "ok", reply.error
+    first, second, answer = reply.text.splitlines()
+    assert first.startswith("pretrain-01: ")
+    assert second.startswith("pretrain-02: ")
+    assert answer == "42"
+    assert notebook.run("%vp tag pretrain-01 once").text.count("once") == 1
+    assert notebook.run("print(line)").text.startswith("ssh ")
+
+
 def test_no_answer_of_the_kernel_holds_the_key(notebook, sandbox):
     for line in ("%vp whoami", "%vp ls", "%vp --debug show nonesuch", "%config VP", "get_ipython().user_ns"):
         reply = notebook.run(line)

@@ -38,8 +38,12 @@ def block(content: str) -> str:
     return f'<div class="mathjax_ignore tex2jax_ignore">{content}</div>'
 
 
-class Note(str):
-    """A sentence that shows as itself, without quotes."""
+class Plain(str):
+    """A text that shows as itself, without quotes."""
 
     def __repr__(self) -> str:
         return plain(self)
+
+
+class Note(Plain):
+    """A sentence on what was done or is so: it is said, and is not a value."""

@@ -137,7 +137,7 @@ def shell(fleet):
 
 @pytest.fixture
 def vp(shell, capsys):
-    """Run a line as a cell would; gives its result and keeps what it printed."""
+    """Run a line as a cell would; gives its result, or what it said, and keeps what it printed."""
 
     def run(line, cell=None):
         source = f"%vp {line}" if cell is None else f"%%vp {line}\n{cell}"
@@ -146,6 +146,6 @@ def vp(shell, capsys):
         run.out, run.err = capsys.readouterr()
         run.printed = run.out + run.err
         assert "Traceback" not in run.printed or "%debug" in line
-        return result.result
+        return run.out.strip() if result.result is None else result.result
 
     return run

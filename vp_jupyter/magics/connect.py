@@ -12,7 +12,7 @@ import pandas as pd
 from ..api import NotFound
 from ..api.naming import pick
 from ..api.records import Rental
-from ..cards import Note
+from ..cards import Note, Plain
 from ..connect import copying, kernels
 from ..connect.config import Config, safe_name
 from ..connect.files import write
@@ -55,7 +55,7 @@ def ssh(session: Session, args: Namespace) -> Any:
     wanted = " ".join(args.rest)
     if args.prints or args.copy:
         text = "\n".join(session.reach.ssh_lines(machine, wanted, node=args.node, user=args.user))
-        return Copyable(text) if args.copy else Note(text)
+        return Copyable(text) if args.copy else Plain(text)
     offer_cell(session.reach.ssh_cell(machine, wanted or "nvidia-smi", node=args.node, user=args.user))
     return None
 
@@ -77,7 +77,7 @@ def _configure(session: Session, args: Namespace) -> Any:
     return Note(f"ssh, scp, rsync and VS Code know it as {', '.join(names)}: ssh {names[0]}.")
 
 
-class Copyable(Note):
+class Copyable(Plain):
     """A text with a button that copies it; front ends that show no buttons show the text."""
 
     def _repr_html_(self) -> str:

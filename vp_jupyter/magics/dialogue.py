@@ -9,7 +9,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from ..api import Secret
-from ..cards import Note
+from ..cards import Plain
 from ..formats import plain
 from ..refused import Refused
 
@@ -51,7 +51,7 @@ def ask_secret(prompt: str) -> Secret:
 
 def say(sentence: str) -> None:
     """Show a sentence now, before the command ends."""
-    display(Note(sentence))
+    display(Plain(sentence))
 
 
 def show(thing: object) -> None:
@@ -80,9 +80,9 @@ class Progress:
         """Show where it stands."""
         if self._rewrites:
             if self._handle is None:
-                self._handle = display(Note(sentence), display_id=True)
+                self._handle = display(Plain(sentence), display_id=True)
             else:
-                self._handle.update(Note(sentence))
+                self._handle.update(Plain(sentence))
         elif sentence.split(" · ")[0] != self._last:  # in a terminal the passing seconds are no news
             print(plain(sentence), flush=True)
         self._last = sentence.split(" · ")[0]

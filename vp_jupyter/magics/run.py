@@ -10,10 +10,12 @@ from types import ModuleType
 from typing import Any
 
 from ..api import VoltageParkError
+from ..cards import Note
 from ..formats import plain
 from ..refused import Refused
 from ..session import Session
 from . import CommandFailed, grammar
+from .dialogue import say
 from .grammar import Finished
 
 #: Which module has which commands, in the order of the help: a line imports only what it needs.
@@ -69,7 +71,11 @@ def run(session: Session, line: str, cell: str | None = None) -> Any:
         if cell is not None and not chosen.takes_cell:
             raise Refused(f"%%vp {' '.join(chosen.words)} takes no cell body: write it as %vp, on one line.")
         arguments.cell = cell
-        return chosen.run(session, arguments)
+        answer = chosen.run(session, arguments)
+        if not isinstance(answer, Note):
+            return answer
+        say(answer)  # wherever in its cell the line stands: of values a cell shows the last alone
+        return None
     except Finished:
         return None
     except (VoltageParkError, Refused) as error:
